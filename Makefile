@@ -1,0 +1,105 @@
+# postroom - GNU make; everything is built out of tree in $(BUILD)
+#
+#   make            programs in build/bin/
+#   make check      all tests (installs what is missing first)
+#   make demo       the main job, from a dropped delivery to the router's pick-up
+#   make help       every target
+SHELL = /bin/bash
+BUILD ?= build
+CC ?= gcc
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+PACKAGES = libconfig zlib libarchive openssl libzstd libxxhash jansson icu-uc icu-i18n libdeflate
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+    -Wmissing-prototypes -Wformat=2 -Wnull-dereference -Wvla -Werror
+HARDEN ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
+OPTIMISE ?= -O2 -g
+SANITIZE ?=
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
+CFLAGS_ALL = -std=c17 -D_POSIX_C_SOURCE=200809L -pthread $(OPTIMISE) $(WARNINGS) $(HARDEN) \
+    $(SANITIZE) -Isrc $(PKG_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
+
+PROGRAMS = postroomd postroom
+# ROOMS="base sys audience" builds and tests those rooms alone.
+ROOMS ?=
+LIB_SRC := $(sort $(shell find $(if $(ROOMS),$(ROOMS:%=src/%),src) -name '*.c' -not -path 'src/bin/*'))
+LIB_OBJ := $(LIB_SRC:src/%.c=$(BUILD)/obj/%.o)
+UNIT_SRC := $(sort $(shell find $(if $(ROOMS),$(wildcard $(ROOMS:%=tests/unit/%)),tests/unit) -name '*_test.c'))
+UNIT_BIN := $(UNIT_SRC:tests/%.c=$(BUILD)/tests/%)
+TOOL_SRC := $(sort $(shell find tools -name '*.c'))
+TOOL_BIN := $(TOOL_SRC:tools/%.c=$(BUILD)/tools/%)
+
+.PHONY: all check check-san lint bench demo deps install uninstall clean help unit tools man
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS:%=$(BUILD)/bin/%) tools man
+
+$(BUILD)/libpostroom.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+# The system calls beyond POSIX (openat2, renameat2, epoll, landlock) live in sys/ alone.
+$(BUILD)/obj/sys/%.o: CPPFLAGS += -D_GNU_SOURCE
+
+$(BUILD)/obj/%.o: src/%.c | $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(BUILD)/libpostroom.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/tests/%: tests/%.c $(BUILD)/libpostroom.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
+	    $(BUILD)/libpostroom.a $(CMOCKA_LIBS) $(PKG_LIBS)
+
+$(BUILD)/tools/%: tools/%.c $(BUILD)/libpostroom.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libpostroom.a $(PKG_LIBS)
+
+# Everything is built anew when compiler or flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL)' > $@
+FORCE:
+
+unit: $(UNIT_BIN)
+tools: $(TOOL_BIN)
+man:
+
+deps:
+	@tools/deps
+
+check: deps
+	@$(MAKE) --no-print-directory all unit
+	@tests/run --build $(BUILD)
+
+check-san: deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san OPTIMISE='-O1 -g -fno-omit-frame-pointer' \
+	    HARDEN='-fPIE' SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all unit
+	@tests/run --build $(BUILD)/san --san
+
+lint: deps
+	@tools/lint $(BUILD)
+
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@tools/bench/run $(BUILD)
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tools/demo $(BUILD)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+-include $(LIB_OBJ:.o=.d) $(wildcard $(BUILD)/obj/bin/*.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d)
