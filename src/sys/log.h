@@ -2,7 +2,7 @@
  * log - stderr, one line an event: `level event id key=value ...`
  *
  * No recipient and no secret goes into a log line: callers pass counts, ids, file names and lines.
- * Bytes that would break the line (control bytes, DEL, bytes that are no UTF-8) are written as
+ * Bytes that would break the line (control characters, DEL, bytes that are no UTF-8) are written as
  * \xNN. One write(2) for each line, so that lines of several processes do not mix. Cut at
  * LOG_LINE_BYTES_MAX.
  */
