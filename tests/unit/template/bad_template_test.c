@@ -34,7 +34,12 @@ static enum rc load_from_list(void *context, struct slice name, struct slice *ou
     return RC_GONE;
 }
 
-/* "p0" includes "p1" includes ... up to the number in context */
+struct chain {
+    int last;
+    int includes; /* how often each includes the next, 1 or 2 */
+};
+
+/* "p0" includes "p1" includes ... up to chain.last */
 static enum rc load_chain(void *context, struct slice name, struct slice *out_text,
                           const char **out_file, struct err *err)
 {
@@ -42,11 +47,18 @@ static enum rc load_chain(void *context, struct slice name, struct slice *out_te
     static int turn;
     (void)out_file;
     (void)err;
-    int last = *(const int *)context;
+    const struct chain *chain = context;
     int at = atoi(name.ptr + 1);
     turn = !turn;
-    (void)snprintf(text[turn], sizeof text[turn], at < last ? "{{>p%d}}{{>p%d}}" : "x", at + 1,
-                   at + 1);
+    if (at < chain->last) {
+        int used = 0;
+        for (int i = 0; i < chain->includes; i++) {
+            used +=
+                snprintf(text[turn] + used, sizeof text[turn] - (size_t)used, "{{>p%d}}", at + 1);
+        }
+    } else {
+        (void)snprintf(text[turn], sizeof text[turn], "x");
+    }
     *out_text = slice_of(text[turn]);
     return RC_OK;
 }
@@ -243,8 +255,8 @@ static void template_compile__partial_missing_or_unreadable__is_told(void **stat
 static void template_compile__error_in_partial__names_the_partial(void **state)
 {
     (void)state;
-    static const char *const partials[] = {"head", "\n\n{{cty}}", "open", "{{#city}}",
-                                           "dot",  "{{.}}",       NULL};
+    static const char *const partials[] = {"head",  "\n\n{{cty}}", "open",     "{{#city}}", "dot",
+                                           "{{.}}", "more",        "{{>dot}}", NULL};
     struct template_options options = flat_options(partials);
     assert_compile_fails(slice_of("{{>head}}"), &options, RC_PERM,
                          "head:3: unknown column \"cty\"; did you mean \"city\"?");
@@ -252,6 +264,8 @@ static void template_compile__error_in_partial__names_the_partial(void **state)
                          "open:1: section \"city\" does not close");
     assert_compile_fails(slice_of("\n{{#city}}{{>dot}}{{/city}}\n{{>dot}}"), &options, RC_PERM,
                          "t.mustache:3: partial \"dot\" has {{.}} and stands outside of a section");
+    assert_compile_fails(slice_of("{{>more}}"), &options, RC_PERM,
+                         "partial \"more\" has {{.}} and stands outside of a section");
 }
 
 static void template_compile__partial_includes_itself__is_refused(void **state)
@@ -267,36 +281,55 @@ static void template_compile__partial_includes_itself__is_refused(void **state)
     assert_compile_fails(slice_of("  {{>ping}}"), &options, RC_PERM, "includes itself");
 }
 
-static void template_compile__partials_too_deep_or_too_many_times__is_refused(void **state)
+static void assert_chain_renders(struct chain chain, size_t expected_len)
 {
-    (void)state;
-    int last = 1000;
     struct template_options options = flat_options(NULL);
     options.load_partial = load_chain;
-    options.loader_context = &last;
-    assert_compile_fails(slice_of("{{>p0}}"), &options, RC_PERM,
-                         "more than 32 partials inside each other");
-    last = 30; /* 31 deep, and 2^30 times the last one */
-    assert_compile_fails(slice_of("{{>p0}}"), &options, RC_RANGE,
-                         "more than 4194304 tags and texts when all partials are in place");
-    last = 10;
+    options.loader_context = &chain;
     struct template *compiled = NULL;
     assert_int_equal(template_compile(slice_of("{{>p0}}"), "t", &options, &compiled, NULL), RC_OK);
     struct buf out = BUF_EMPTY;
     static const struct slice row[COLUMN_COUNT];
     assert_int_equal(template_render(compiled, row, COLUMN_COUNT, &out, NULL), RC_OK);
-    assert_int_equal(out.len, 1 << 10);
+    assert_int_equal(out.len, expected_len);
     buf_release(&out);
     template_free(compiled);
+}
+
+static void template_compile__partials_too_deep__is_refused(void **state)
+{
+    (void)state;
+    struct chain chain = {.last = 1000, .includes = 1};
+    struct template_options options = flat_options(NULL);
+    options.load_partial = load_chain;
+    options.loader_context = &chain;
+    assert_compile_fails(slice_of("{{>p0}}"), &options, RC_PERM,
+                         "p31:1: partial \"p32\": more than 32 partials inside each other");
+    chain.last = 40; /* p20 to p40 are known when p19 names p20 */
+    assert_compile_fails(slice_of("{{>p20}}{{>p0}}"), &options, RC_PERM,
+                         "more than 32 partials inside each other");
+    assert_chain_renders((struct chain){.last = 31, .includes = 1}, 1);
+}
+
+static void template_compile__partials_grow_without_measure__reports_range(void **state)
+{
+    (void)state;
+    struct chain chain = {.last = 30, .includes = 2}; /* 2^30 times the last one */
+    struct template_options options = flat_options(NULL);
+    options.load_partial = load_chain;
+    options.loader_context = &chain;
+    assert_compile_fails(slice_of("{{>p0}}"), &options, RC_RANGE,
+                         "more than 4194304 tags and texts when all partials are in place");
+    assert_chain_renders((struct chain){.last = 10, .includes = 2}, 1 << 10);
 }
 
 static void template_compile__too_many_partials__reports_range(void **state)
 {
     (void)state;
-    int last = 0; /* none includes another */
+    struct chain chain = {.last = 0}; /* none includes another */
     struct template_options options = flat_options(NULL);
     options.load_partial = load_chain;
-    options.loader_context = &last;
+    options.loader_context = &chain;
     struct buf text = BUF_EMPTY;
     for (int i = 0; i < TEMPLATE_PARTIALS_MAX; i++) {
         buf_add_format(&text, "{{>p%d}}", i);
@@ -469,7 +502,8 @@ int main(void)
         cmocka_unit_test(template_compile__partial_missing_or_unreadable__is_told),
         cmocka_unit_test(template_compile__error_in_partial__names_the_partial),
         cmocka_unit_test(template_compile__partial_includes_itself__is_refused),
-        cmocka_unit_test(template_compile__partials_too_deep_or_too_many_times__is_refused),
+        cmocka_unit_test(template_compile__partials_too_deep__is_refused),
+        cmocka_unit_test(template_compile__partials_grow_without_measure__reports_range),
         cmocka_unit_test(template_compile__too_many_partials__reports_range),
         cmocka_unit_test(template_render_nodes__without_end__stops_at_the_limits),
         cmocka_unit_test(template_compile__random_text__never_crashes),

@@ -159,8 +159,8 @@ static void assert_escapes(enum template_escape escape, struct slice text, const
 static void template_escape_text__json__escapes_controls_and_bad_utf8(void **state)
 {
     (void)state;
-    assert_escapes(TEMPLATE_JSON, SLICE_LITERAL("a\"b\\c\n\t\x01\0z"),
-                   "a\\\"b\\\\c\\n\\u0009\\u0001\\u0000z");
+    assert_escapes(TEMPLATE_JSON, SLICE_LITERAL("a\"b\\c\n\t\x01\0\x7Fz"),
+                   "a\\\"b\\\\c\\n\\u0009\\u0001\\u0000\\u007Fz");
     assert_escapes(TEMPLATE_JSON, SLICE_LITERAL("\xFFz\xC3\xA9\xED\xA0\x80"),
                    "\xEF\xBF\xBDz\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
     assert_escapes(TEMPLATE_JSON, SLICE_LITERAL(""), "");
@@ -271,6 +271,7 @@ static void template_render__output_over_the_limit__leaves_out_as_it_was(void **
     row[1] = SLICE_LITERAL("x");
     assert_int_equal(template_render(compiled, row, COLUMN_COUNT, &out, &err), RC_RANGE);
     assert_string_equal(buf_text(&out), "keep");
+    assert_int_equal(out.len, 4);
     row[0] = (struct slice){big, len + 1};
     assert_int_equal(template_render(compiled, row, COLUMN_COUNT, &out, &err), RC_RANGE);
     big[0] = '&'; /* fits as it is, not as &amp; */
