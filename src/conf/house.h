@@ -116,7 +116,7 @@ struct house_layout {
     struct house_column *columns;
     size_t column_count;
     const char *delimiter; /* one ASCII character */
-    int quote;             /* enum house_quote */
+    const char *quote;     /* one ASCII mark, "" for none, "always"; see house_layout_quote() */
     int eol;               /* enum house_eol */
     int encoding;          /* enum house_encoding */
     bool has_header;
@@ -275,11 +275,13 @@ struct house {
     struct house_memory *memory; /* owner of all of the above */
 };
 
-extern const struct schema house_schema;           /* postroom.conf, for the man page */
-extern const struct schema house_layout_schema;    /* struct house_layout; an approval file's too */
-extern const struct schema house_cost_schema;      /* struct house_cost */
-extern const struct schema house_threshold_schema; /* struct house_threshold */
-extern const struct schema house_campaign_schema;  /* struct house_campaign */
+extern const struct schema house_schema;        /* postroom.conf, for the man page */
+extern const struct schema house_layout_schema; /* struct house_layout; an approval file's too */
+extern const struct schema house_cost_schema;   /* struct house_cost */
+extern const struct schema house_frozen_cost_schema; /* the same with `surcharge`, of an order */
+extern const struct schema house_unsubscribe_schema; /* struct house_unsubscribe */
+extern const struct schema house_threshold_schema;   /* struct house_threshold */
+extern const struct schema house_campaign_schema;    /* struct house_campaign */
 
 extern const char *const house_channel_words[]; /* "mail", "email", ... by enum, NULL-terminated */
 extern const char *const house_finish_words[];
@@ -325,6 +327,12 @@ bool house_names_somebody(const struct house *house, const char *reviewer);
 /* house_channel_name - "mail", "email", ...; house_eol_text - "\r\n", "\n", "\r", "" */
 const char *house_channel_name(int channel);
 const char *house_eol_text(int eol);
+
+/* house_layout_quote - when values are quoted, and by which mark */
+enum house_quote house_layout_quote(const struct house_layout *layout, char *out_mark);
+
+/* house_check_layout - the rules between a layout's settings; faults go to problems */
+void house_check_layout(const struct house_layout *layout, struct problems *problems);
 
 /*
  * conf_init_text - a commented postroom.conf to start from: one administrator, one campaign, one

@@ -44,6 +44,9 @@ void problems_add(struct problems *problems, struct place at, const char *format
 void problems_warn(struct problems *problems, struct place at, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/* problems_add_line - one error whose text has its place already */
+void problems_add_line(struct problems *problems, const char *line);
+
 /*
  * problems_rc - the verdict
  * Returns   RC_OK where there are no errors (warnings do not count); RC_PERM with the first
@@ -51,8 +54,7 @@ void problems_warn(struct problems *problems, struct place at, const char *forma
  */
 enum rc problems_rc(const struct problems *problems, struct err *err) MUST_CHECK;
 
-/* problems_print - all lines, each ended by a newline, warnings marked "warning: " behind the place
- */
+/* problems_print - all lines, each ended by a newline; warnings begin with "warning: " */
 void problems_print(const struct problems *problems, struct buf *out);
 
 #endif

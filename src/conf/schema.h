@@ -73,7 +73,8 @@ enum {
     ROW_REFUSED = 4,   /* known, and not available in this version: an error */
     ROW_LINES = 8,     /* text may hold newlines */
     ROW_POSITIVE = 16, /* decimals and durations: not below zero */
-    ROW_OWN = 32       /* only in the nearest layer (schema_reader.is_far refuses it) */
+    ROW_OWN = 32,      /* only in the nearest layer (schema_reader.is_far refuses it) */
+    ROW_MANY = 64      /* custom rows: may stand in several files */
 };
 
 struct schema_reader;
@@ -91,9 +92,12 @@ struct schema_row {
     enum schema_type type;
     unsigned flags;
     size_t offset;
-    size_t count_offset;        /* SCHEMA_LIST */
-    const char *initial;        /* default as written, without quotes; NULL: not set */
-    int64_t min, max;           /* numbers and sizes; both 0: the type's own */
+    size_t count_offset; /* SCHEMA_LIST */
+    const char *initial; /* default as written, without quotes; NULL: not set */
+    /* numbers, sizes: the range; texts: bytes; lists: max entries; enums: max is how many of the
+     * words are told to people, the rest are other spellings (value = index % max). 0, 0: the
+     * type's own limits */
+    int64_t min, max;
     const char *unit;           /* for people: "rows", "pieces"; may be NULL */
     const struct schema *inner; /* groups and lists */
     const char *const *words;   /* enums: NULL-terminated, the index is the value */
@@ -116,10 +120,16 @@ struct schema {
 
 #define SCHEMA_NOWHERE ((size_t)-1)
 
-enum { SCHEMA_SEEN_MAX = 256 /* settings outside lists that several files may set */ };
+enum {
+    SCHEMA_SEEN_MAX = 256,        /* settings outside lists that several files may set */
+    SCHEMA_LIST_MAX = 10000,      /* entries of a list of groups: names are compared in pairs */
+    SCHEMA_TEXT_BYTES_MAX = 4096, /* of one text, where its row says nothing else */
+    SCHEMA_ROWS_MAX = 64          /* rows of one table */
+};
 
 struct schema_seen {
     const void *field;
+    const char *key;
     struct place at;
 };
 
@@ -131,7 +141,8 @@ struct schema_reader {
     const char *root; /* folder for SCHEMA_PATH; NULL: leave as written */
     bool is_far;      /* a layer others inherit from: ROW_OWN rows are refused */
     bool is_joining; /* several files: lists are joined, the same plain setting twice is an error */
-    bool is_no_memory;
+    bool is_no_memory;         /* set by the reader */
+    int in_list;               /* set by the reader */
     const struct schema *skip; /* top level: keys of this schema are not ours; may be NULL */
     struct schema_seen seen[SCHEMA_SEEN_MAX];
     size_t seen_count;
