@@ -30,7 +30,7 @@ static enum rc open_beneath(int dirfd, const char *name, int flags, mode_t mode,
 {
     int fd = -1;
     for (int i = 0; i < TRIES_MAX; i++) {
-        fd = sys_calls.open_beneath(dirfd, name, flags | O_CLOEXEC | O_NOCTTY, mode);
+        fd = sys_calls.open_beneath(dirfd, name, flags | O_CLOEXEC, mode);
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) {
             break;
         }
@@ -50,7 +50,7 @@ enum rc fs_open_beneath(int dirfd, const char *name, int flags, int *out_fd, str
 {
     assert((flags & O_CREAT) == 0);
     /* openat2 refuses flags that O_PATH does not know. */
-    int added = (flags & O_PATH) != 0 ? O_NOFOLLOW : O_NOFOLLOW | O_NONBLOCK;
+    int added = (flags & O_PATH) != 0 ? O_NOFOLLOW : O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     return open_beneath(dirfd, name, flags | added, 0, out_fd, err);
 }
 
