@@ -123,7 +123,7 @@ int currency_digits(const char *code)
     static const char none[] =
         "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
     static const char three[] = "BHD IQD JOD KWD LYD OMR TND";
-    if (strlen(code) != 3) {
+    if (strlen(code) != 3 || strchr(code, ' ') != NULL) {
         return 2;
     }
     return strstr(none, code) != NULL ? 0 : strstr(three, code) != NULL ? 3 : 2;

@@ -36,7 +36,7 @@ enum rc err_add(struct err *err, enum rc rc, const char *format, ...)
     /* The clause comes first and is kept whole; the older text gives way. */
     size_t room = sizeof err->text - used - 1;
     if (room > 2) {
-        size_t old = strnlen(err->text, room - 3);
+        size_t old = strnlen(err->text, room - 2);
         memmove(err->text + used + 2, err->text, old);
         err->text[used + 2 + old] = '\0';
         err->text[used] = ':';

@@ -199,8 +199,16 @@ char *instant_format_seconds(int64_t at_ns, char *out)
 enum rc date_parse(struct slice text, int32_t *out_days)
 {
     size_t at = 0;
-    enum rc rc = take_date(text, &at, out_days);
-    return rc == RC_OK && at != text.len ? RC_PERM : rc;
+    int32_t days = 0;
+    enum rc rc = take_date(text, &at, &days);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (at != text.len) {
+        return RC_PERM;
+    }
+    *out_days = days;
+    return RC_OK;
 }
 
 char *date_format(int32_t days, char *out)

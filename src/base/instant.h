@@ -28,7 +28,8 @@ char *instant_format(int64_t at_ns, char *out);
 /* instant_format_seconds - 2027-03-01T21:00:00Z into out (INSTANT_TEXT_BYTES); returns out */
 char *instant_format_seconds(int64_t at_ns, char *out);
 
-/* date_parse - YYYY-MM-DD to days since 1970-01-01; RC_PERM no such day */
+/* date_parse - YYYY-MM-DD to days since 1970-01-01; RC_PERM no such day; RC_RANGE a year
+ * outside 1970..2261 */
 enum rc date_parse(struct slice text, int32_t *out_days) MUST_CHECK;
 
 /* date_format - days since 1970-01-01 as YYYY-MM-DD into out (DATE_TEXT_BYTES); returns out */

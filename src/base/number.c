@@ -33,11 +33,12 @@ enum rc number_parse_i64(struct slice text, int64_t min, int64_t max, int64_t *o
         text.len--;
     }
     uint64_t magnitude = 0;
-    enum rc rc = number_parse_u64(text, (uint64_t)INT64_MAX, &magnitude);
+    /* |INT64_MIN| is one more than INT64_MAX */
+    enum rc rc = number_parse_u64(text, (uint64_t)INT64_MAX + is_negative, &magnitude);
     if (rc != RC_OK) {
         return rc;
     }
-    int64_t value = is_negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    int64_t value = is_negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
     if (value < min || value > max) {
         return RC_RANGE;
     }
