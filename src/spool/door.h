@@ -66,7 +66,6 @@ struct door_options {
     int64_t now_ns;        /* wall clock, the one that the kernel stamps ctime with */
     int64_t settle_ns;     /* >= 0 */
     bool wants_deliveries; /* inbox: directories and packages named by an id; else: plain files */
-    bool may_override;     /* user_may_override(): drops of other users' directories can be taken */
     const struct door_moves *moves; /* NULL: none */
 };
 

@@ -59,6 +59,12 @@ enum rc fs_open_dir(int dirfd, const char *name, int *out_fd, struct err *err)
     return fs_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, out_fd, err);
 }
 
+enum rc fs_open_door(int dirfd, const char *name, int *out_fd, struct err *err)
+{
+    enum rc rc = fs_open_dir(dirfd, name, out_fd, NULL);
+    return rc == RC_OK ? rc : fs_open_beneath(dirfd, name, O_PATH | O_DIRECTORY, out_fd, err);
+}
+
 /* RC_OK and *out_size when fd is a regular file */
 static enum rc check_regular(int fd, const char *name, uint64_t *out_size, struct err *err)
 {

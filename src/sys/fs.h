@@ -44,6 +44,13 @@ enum rc fs_open_beneath(int dirfd, const char *name, int flags, int *out_fd,
 /* fs_open_dir - fs_open_beneath of a directory, for reading; RC_PERM when it is none */
 enum rc fs_open_dir(int dirfd, const char *name, int *out_fd, struct err *err) MUST_CHECK;
 
+/*
+ * fs_open_door - a directory to put things into: fs_open_dir, or where it may not be listed by its
+ * O_PATH descriptor (good for fs_put_volatile and moves, not for listing or syncing) Returns as
+ * fs_open_dir
+ */
+enum rc fs_open_door(int dirfd, const char *name, int *out_fd, struct err *err) MUST_CHECK;
+
 /* fs_open_regular - fs_open_beneath for reading of a regular file; RC_PERM when it is none */
 enum rc fs_open_regular(int dirfd, const char *name, int *out_fd, struct err *err) MUST_CHECK;
 

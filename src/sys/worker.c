@@ -168,7 +168,9 @@ static enum rc set_up(const struct worker_options *options, pid_t parent, int re
                            options->may_connect, err);
     }
     if (rc == RC_OK) {
-        memcpy(keep, options->keep_fds, options->keep_count * sizeof *keep);
+        for (size_t i = 0; i < options->keep_count; i++) {
+            keep[i] = options->keep_fds[i];
+        }
         keep[options->keep_count] = report_fd;
         qsort(keep, options->keep_count + 1, sizeof *keep, by_number);
         rc = close_others(keep, options->keep_count + 1, err);
