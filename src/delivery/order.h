@@ -10,14 +10,15 @@
 
 #include "conf/house.h"
 
-enum order_step_kind {
-    ORDER_STEP_TARGET = 0,
-    ORDER_STEP_CONTENT,
-    ORDER_STEP_BUDGET,
-    ORDER_STEP_EXTRACTION,
-    ORDER_STEP_PROOF,
-    ORDER_STEP_DELIVERY, /* who may start it; whether it waits is needs_confirmation */
-    ORDER_STEPS
+enum order_step_kind { /* the same order as enum step */
+                       ORDER_STEP_TARGET = 0,
+                       ORDER_STEP_CONTENT,
+                       ORDER_STEP_BUDGET,
+                       ORDER_STEP_EXTRACTION,
+                       ORDER_STEP_PROOF,
+                       ORDER_STEP_DELIVERY, /* who may start it; whether it waits is
+                                               needs_confirmation */
+                       ORDER_STEPS
 };
 
 extern const char *const order_step_words[]; /* "target", ... by enum, NULL-terminated */
@@ -38,6 +39,7 @@ struct order_step {
     bool is_open;               /* etc/ lets deliveries weaken it */
     int64_t deadline_ns;        /* after the step opens */
     struct durations reminders; /* before (negative) or after the deadline */
+    struct texts proof_target;  /* proof: who gets it */
 };
 
 struct order_target {
@@ -189,6 +191,12 @@ enum {                           /* parts in which two orders may differ */
        /* mail: what `content` approves */
        ORDER_CHANGED_CONTENT = ORDER_CHANGED_LAYOUT | ORDER_CHANGED_DOCUMENTS | ORDER_CHANGED_NOTICE
 };
+
+/*
+ * order_write_part - the frozen text of some parts (a set of ORDER_CHANGED_...), always the same for the same settings:
+ * what a step's basis digests
+ */
+void order_write_part(const struct order *order, unsigned bits, struct buf *out);
 
 /*
  * order_changes - what differs between two revisions, by their frozen text (files are compared by
