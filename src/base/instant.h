@@ -16,9 +16,11 @@
 enum { INSTANT_TEXT_BYTES = 96, DATE_TEXT_BYTES = 48 /* any int32 fits, so nothing is ever cut */ };
 
 /*
- * instant_parse - ISO 8601 with a zone: 2027-03-01T22:00:00+01:00, ...Z, fraction of a second
- * allowed Returns   RC_OK; RC_PERM not such a text (a missing zone is refused: it would mean two
- * things); RC_RANGE a year outside 1970..2261
+ * instant_parse - ISO 8601 with a zone: 2027-03-01T22:00:00+01:00, ...Z
+ * A fraction of a second is allowed; what is finer than a nanosecond is dropped.
+ * Returns   RC_OK
+ *           RC_PERM   not such a text (a missing zone is refused: it would mean two things)
+ *           RC_RANGE  a year outside 1970..2261
  */
 enum rc instant_parse(struct slice text, int64_t *out_ns) MUST_CHECK;
 

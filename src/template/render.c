@@ -1,8 +1,8 @@
 /*
  * render - walks the programs of a template over a row or over nested data
  *
- * One walker for both: what differs is how a name becomes a value (look_up) and how often a section
- * is shown (run_section). Depth of recursion: at most TEMPLATE_NESTING_MAX + 1 for each of
+ * One walker for both: what differs is how a name becomes a value (run_value) and how often a
+ * section is shown (run_section). Depth of recursion: at most TEMPLATE_NESTING_MAX + 1 for each of
  * TEMPLATE_PARTIAL_DEPTH_MAX + 1 programs.
  */
 #include "template/program.h"

@@ -67,13 +67,16 @@ enum rc scan_fail(const struct scan *scan, size_t at, enum rc rc, struct err *er
 
 char *quote_name(struct slice name, char *out)
 {
-    enum { SHOWN_MAX = 64 };
+    enum { SHOWN_MAX = QUOTED_BYTES - 4 /* "..." and NUL */ };
     size_t shown = name.len < SHOWN_MAX ? name.len : SHOWN_MAX;
+    while (shown < name.len && shown > 0 && ((unsigned char)name.ptr[shown] & 0xC0) == 0x80) {
+        shown--; /* not in the middle of a character */
+    }
     for (size_t i = 0; i < shown; i++) {
         unsigned char c = (unsigned char)name.ptr[i];
         out[i] = c < 0x20 || c == 0x7F ? '?' : (char)c;
     }
-    memcpy(out + shown, name.len > SHOWN_MAX ? "..." : "", name.len > SHOWN_MAX ? 4 : 1);
+    memcpy(out + shown, shown < name.len ? "..." : "", shown < name.len ? 4 : 1);
     return out;
 }
 

@@ -26,9 +26,8 @@ struct scan_step {
     struct slice text; /* what stands before the tag, without what a standalone tag swallows */
     size_t text_at;    /* where that text begins */
     enum tag_kind kind;
-    struct slice
-        name;      /* of the tag, blanks around it removed; TAG_COMMENT, TAG_DELIMITERS: empty */
-    size_t tag_at; /* where the tag begins */
+    struct slice name;   /* of the tag, blanks around it removed; empty where it has none */
+    size_t tag_at;       /* where the tag begins */
     bool is_standalone;  /* the tag was alone on its line, which is gone */
     struct slice indent; /* standalone: the blanks before the tag */
 };

@@ -2,19 +2,20 @@
  * template - Mustache, compiled once and rendered for every recipient
  *
  * The core of the Mustache specification: {{name}}, {{{name}}}, {{&name}}, {{#section}},
- * {{^inverted}},
- * {{/close}}, {{! comment }}, {{>partial}}, {{=<% %>=}}. Inheritance ({{<x}}, {{$x}}), dynamic
- * partials
- * ({{>*x}}) and lambdas are not known; the first three are errors.
+ * {{^inverted}}, {{/close}}, {{! comment }}, {{>partial}}, {{=<% %>=}}. Inheritance ({{<x}},
+ * {{$x}}) and partials whose name is looked up ({{>*x}}) are errors; lambdas are not known.
  *
  * Two kinds of data, one engine:
- * - flat (the usual case): the names are columns of a table and become indexes when the template is
- *   compiled, so that a mistyped name is an error before the first row. A section over a column is
- *   shown once when the field is not empty ("0" and "false" are not empty), an inverted one when it
- * is. Inside {{#column}}, {{.}} is that column. A column whose name holds dots is written as it is.
- * - nested (options.names_are_dynamic): names are looked up while rendering, over nodes that the
- * caller describes by struct template_node_ops. Missing names and partials are empty. Null, false,
- * an empty text and an empty list hide a section; a list shows it for each item.
+ *
+ * flat      (the usual case) The names are columns of a table and become indexes when the template
+ *           is compiled, so that a mistyped name is an error before the first row. A section over a
+ *           column is shown once when the field is not empty ("0" and "false" are not empty), an
+ *           inverted one when it is. Inside {{#column}}, {{.}} is that column. A column whose name
+ *           holds dots is written as it is.
+ * nested    (options.names_are_dynamic) Names are looked up while rendering, over nodes that the
+ *           caller describes by struct template_node_ops. Missing names and partials are empty.
+ *           Null, false, an empty text and an empty list hide a section; a list shows it for each
+ *           of its items.
  *
  * Values are never read as templates. A compiled template is not changed by rendering: any number
  * of threads may render it at the same time.
@@ -57,8 +58,9 @@ struct template; /* compiled */
  * out_text    borrowed until template_compile returns
  * out_file    name for error texts, borrowed as long; left NULL: the name of the partial
  *
- * Returns   RC_OK; RC_GONE there is no such partial (no text needed); anything else ends the
- * compile
+ * Returns   RC_OK
+ *           RC_GONE  there is no such partial (no text needed)
+ *           anything else ends the compile and is what template_compile returns
  */
 typedef enum rc template_load_partial(void *context, struct slice name, struct slice *out_text,
                                       const char **out_file, struct err *err);
@@ -84,10 +86,12 @@ struct template_options {
  *
  * Returns   RC_OK
  *           RC_PERM   "FILE:LINE: ..." a tag or section that does not close, an unexpected close,
- * nesting too deep, delimiters or a name that make no sense, an unknown column ("did you mean"), an
- * unknown partial, a partial that includes itself (flat data) RC_RANGE  "FILE:LINE: ..." text,
- * partials, instructions or steps over the limits above RC_NOMEM; what the loader returned Cost
- * O(text + tags * columns)
+ *                     nesting too deep, delimiters or a name that make no sense, an unknown column
+ *                     ("did you mean"), an unknown partial, a partial that includes itself (flat)
+ *           RC_RANGE  "FILE:LINE: ..." text, partials, instructions or steps over the limits above
+ *           RC_NOMEM
+ *           what the loader returned
+ * Cost      O(text + tags * columns)
  */
 enum rc template_compile(struct slice text, const char *file_name,
                          const struct template_options *options, struct template **out,
@@ -116,8 +120,8 @@ enum rc template_render(const struct template *compiled, const struct slice *fie
 /* template_uses - whether the value of this column can change the output (flat data) */
 bool template_uses(const struct template *compiled, size_t column);
 
-/* template_used_count, template_used_column - the columns used, by rising index; at < count
- * asserted */
+/* template_used_count, template_used_column - the columns used, by rising index
+ * (at < template_used_count() is asserted) */
 size_t template_used_count(const struct template *compiled);
 size_t template_used_column(const struct template *compiled, size_t at);
 
@@ -146,9 +150,13 @@ struct template_node_ops {
  * compiled  compiled with names_are_dynamic (asserted)
  * root      the data
  *
- * Returns   RC_OK; RC_NOMEM; RC_RANGE output, steps or depth of partials over the limits above (a
- *           partial that includes itself without end stops here). On any error out's length is as
- * before. Cost      O(output + tags * depth of sections); stack about 0.5 MiB at the limits
+ * out       appended to; on any error its length is as before
+ *
+ * Returns   RC_OK
+ *           RC_RANGE  output, steps or depth of partials over the limits above: a partial that
+ *                     includes itself without end stops here
+ *           RC_NOMEM
+ * Cost      O(output + tags * depth of sections); stack about 0.5 MiB at the limits
  */
 enum rc template_render_nodes(const struct template *compiled, const struct template_node_ops *ops,
                               const void *root, struct buf *out, struct err *err) MUST_CHECK;

@@ -169,6 +169,13 @@ static void template_compile__odd_name__is_shown_on_one_line(void **state)
     }
     buf_add_text(&text, "}}");
     assert_refused(buf_text(&text), "nnn...\"; use a name");
+    assert_refused(
+        "{{"
+        "n\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+        "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+        "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9}"
+        "}",
+        "\xC3\xA9...\"; use a name");
     buf_clear(&text);
     buf_add_text(&text, "{{");
     for (int i = 0; i < TEMPLATE_NAME_BYTES_MAX + 1; i++) {
