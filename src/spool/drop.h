@@ -14,19 +14,26 @@
 #include <sys/types.h>
 
 enum {
-    DROP_FILES_MAX = 1000,     /* files of one delivery, in a directory or in a package */
-    DROP_FILE_NAME_BYTES = 128 /* longest file name in a delivery */
+    DROP_FILES_MAX = 1000,      /* files of one delivery, in a directory or in a package */
+    DROP_FILE_NAME_BYTES = 128, /* longest file name in a delivery */
+    DROP_SHOWN_BYTES = 300      /* a raw name in an error text, cut where longer */
 };
 
 /*
  * drop_name_fault - why a file of a delivery may not have that name
  *
- * Plain names: 1 to DROP_FILE_NAME_BYTES bytes of UTF-8, no slash, backslash or control byte, not
- * beginning with '.' or '-', not one of the names that postroom keeps in a delivery itself
- * (journal, basis, decisions, ...). Returns NULL when it is plain, else a static text: what is
- * wrong; what to do
+ * Plain names: 1 to DROP_FILE_NAME_BYTES bytes of UTF-8, no slash, backslash or control character,
+ * not beginning with '.' or '-', not one of the names that postroom keeps in a delivery itself
+ * (journal, basis, decisions, settings.conf, ...: docs/SPOOL.md). Returns NULL when it is plain,
+ * else a static text: what is wrong; what to do
  */
 const char *drop_name_fault(const char *name);
+
+/* drop_shape_fault - the same without the reserved names: for single files in other doors */
+const char *drop_shape_fault(const char *name);
+
+/* drop_show_name - a raw name as it may stand in a text, control characters escaped; returns out */
+const char *drop_show_name(const char *name, char out[DROP_SHOWN_BYTES]);
 
 struct drop_file {
     char name[DROP_FILE_NAME_BYTES + 1];
@@ -49,8 +56,8 @@ struct drop_files {
  *
  * dirfd    the dropped directory, readable
  * out      names and sizes, or NULL; release it
- * Returns  RC_OK; RC_PERM the first fault in byte order of the names: "NAME: is a symlink; ...";
- * RC_RANGE too many files; RC_TEMP; RC_NOMEM
+ * Returns  RC_OK; RC_PERM the first fault (of the names, then of the files in byte order): "NAME:
+ * is a symlink; ..."; RC_RANGE too many files; RC_TEMP; RC_NOMEM
  */
 enum rc drop_check(int dirfd, struct drop_files *out, struct err *err) MUST_CHECK;
 
