@@ -62,9 +62,12 @@ static enum rc add_op(struct unit *unit, size_t at, struct op op)
     }
     if (program->count == program->room) {
         uint32_t room = program->room == 0 ? 8 : program->room * 2;
-        struct op *ops = realloc(program->ops, room * sizeof *ops);
+        struct op *ops = arena_array(&compiler->made->arena, room, sizeof *ops);
         if (ops == NULL) {
             return no_memory(compiler);
+        }
+        if (program->count > 0) {
+            memcpy(ops, program->ops, program->count * sizeof *ops);
         }
         program->ops = ops;
         program->room = room;

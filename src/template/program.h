@@ -44,14 +44,14 @@ struct program {
     bool needs_dot;       /* flat: {{.}} outside of a section; only where a section is around */
     int height;           /* partials below, deepest chain */
     uint64_t steps;       /* flat: most instructions one run takes, partials included */
-    struct op *ops;       /* malloc */
+    struct op *ops;       /* [room], in the arena; grows by doubling */
     uint32_t count;
     uint32_t room;
 };
 
 struct template
 {
-    struct arena arena; /* texts, programs, column lists */
+    struct arena arena; /* texts, programs, instructions, column lists */
     struct program *programs;
     const struct program *main;
     bool is_dynamic;

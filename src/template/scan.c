@@ -74,7 +74,10 @@ char *quote_name(struct slice name, char *out)
     }
     for (size_t i = 0; i < shown; i++) {
         unsigned char c = (unsigned char)name.ptr[i];
-        out[i] = c < 0x20 || c == 0x7F ? '?' : (char)c;
+        out[i] = name.ptr[i];
+        if (c < 0x20 || c == 0x7F) {
+            out[i] = '?';
+        }
     }
     memcpy(out + shown, shown < name.len ? "..." : "", shown < name.len ? 4 : 1);
     return out;
@@ -187,7 +190,10 @@ static enum rc read_tag(struct scan *scan, struct scan_step *step, struct err *e
 {
     struct slice text = scan->text;
     size_t body = step->tag_at + scan->open.len;
-    char sigil = body < text.len ? text.ptr[body] : '\0';
+    char sigil = '\0';
+    if (body < text.len) {
+        sigil = text.ptr[body];
+    }
     if (!kind_of(sigil, &step->kind)) {
         return scan_fail(scan, step->tag_at, RC_PERM, err,
                          "inheritance (a tag that begins with '%c') is not known; use a partial",

@@ -11,9 +11,6 @@ void template_free(struct template *compiled)
     if (compiled == NULL) {
         return;
     }
-    for (struct program *p = compiled->programs; p != NULL; p = p->next) {
-        free(p->ops);
-    }
     arena_release(&compiled->arena);
     free(compiled);
 }

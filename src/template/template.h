@@ -34,7 +34,7 @@ enum {
     TEMPLATE_PARTIALS_MAX = 256,       /* different partials of one template */
     TEMPLATE_NAME_BYTES_MAX = 256,     /* of a name in a tag */
     TEMPLATE_DELIMITER_BYTES_MAX = 16, /* of one delimiter */
-    TEMPLATE_INSTRUCTIONS_MAX = 1 << 18,  /* compiled, partials included: bounds memory to 16 MiB */
+    TEMPLATE_INSTRUCTIONS_MAX = 1 << 18,  /* compiled, partials included: bounds memory to 32 MiB */
     TEMPLATE_STEPS_MAX = 1 << 22,         /* instructions run in one render: bounds its time */
     TEMPLATE_OUTPUT_BYTES_MAX = 16 << 20, /* of one render */
     TEMPLATE_NUMBER_BYTES = 64            /* room for the text of a number, see template_node_ops */
@@ -156,7 +156,7 @@ struct template_node_ops {
  *           RC_RANGE  output, steps or depth of partials over the limits above: a partial that
  *                     includes itself without end stops here
  *           RC_NOMEM
- * Cost      O(output + tags * depth of sections); stack about 0.5 MiB at the limits
+ * Cost      O(output + tags * depth of sections); stack about 0.6 MiB at the limits
  */
 enum rc template_render_nodes(const struct template *compiled, const struct template_node_ops *ops,
                               const void *root, struct buf *out, struct err *err) MUST_CHECK;
