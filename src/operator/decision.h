@@ -15,9 +15,7 @@
 #include "delivery/step.h"
 
 enum {
-    DECISION_FILE_BYTES_MAX = 64 * 1024,
-    DECISION_COMMENT_BYTES_MAX = 4096, /* fits a journal line, however it is escaped */
-    DECISION_DEPTH_MAX = 16            /* groups in groups of `layout` */
+    DECISION_COMMENT_BYTES_MAX = 4096 /* fits a journal line, however it is escaped */
 };
 
 struct decision {
@@ -40,8 +38,8 @@ struct decision {
  * bytes    the whole file
  * file     its name, for texts
  * out      initialised here; release it also after a failure (it is then empty)
- * Returns  RC_OK; RC_RANGE longer than DECISION_FILE_BYTES_MAX; RC_PERM any fault of the file, also
- * a decision or entry that this version does not have; RC_NOMEM
+ * Returns  RC_OK; RC_RANGE longer than GUARD_DECISION_BYTES_MAX (64 KiB); RC_PERM any fault of the
+ * file, also a decision or entry that this version does not have; RC_NOMEM
  */
 enum rc decision_read(struct slice bytes, const char *file, struct decision *out,
                       struct err *err) MUST_CHECK;
