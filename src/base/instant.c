@@ -148,7 +148,8 @@ enum rc instant_parse(struct slice text, int64_t *out_ns)
     if (rc != RC_OK || at != text.len) {
         return RC_PERM;
     }
-    int64_t seconds = (int64_t)days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - zone;
+    int32_t of_day = hour * 3600 + minute * 60 + second - zone;
+    int64_t seconds = (int64_t)days * SECONDS_PER_DAY + of_day;
     *out_ns = seconds * NS_PER_SECOND + fraction_ns;
     return RC_OK;
 }

@@ -29,7 +29,10 @@ static char folded(char c)
     if (c >= 'A' && c <= 'Z') {
         return (char)(c - 'A' + 'a');
     }
-    return c == '-' ? '_' : c;
+    if (c == '-') {
+        return '_';
+    }
+    return c;
 }
 
 /* Levenshtein distance over at most ID_BYTES_MAX bytes, letters folded, '-' like '_' */
