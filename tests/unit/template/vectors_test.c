@@ -186,12 +186,30 @@ static void vectors__sections(void **state)
     run_file("sections", 34);
 }
 
+/* what the specification leaves open, as template.h has it */
+static void template_render_nodes__false_and_empty_text__hide_sections(void **state)
+{
+    (void)state;
+    json_t *item = json_pack(
+        "{s:s, s:s, s:s, s:{s:b, s:s, s:i, s:[i], s:{}}}", "name", "own", "template",
+        "{{no}}{{#no}}a{{/no}}|{{empty}}{{^empty}}b{{/empty}}|{{#zero}}{{.}}"
+        "{{/zero}}|{{list}}{{map}}{{#map}}c{{/map}}",
+        "expected", "false|b|0|c", "data", "no", 0, "empty", "", "zero", 0, "list", 1, "map");
+    assert_non_null(item);
+    assert_true(case_holds("own", item));
+    json_decref(item);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors__comments),      cmocka_unit_test(vectors__delimiters),
-        cmocka_unit_test(vectors__interpolation), cmocka_unit_test(vectors__inverted),
-        cmocka_unit_test(vectors__partials),      cmocka_unit_test(vectors__sections),
+        cmocka_unit_test(vectors__comments),
+        cmocka_unit_test(vectors__delimiters),
+        cmocka_unit_test(vectors__interpolation),
+        cmocka_unit_test(vectors__inverted),
+        cmocka_unit_test(vectors__partials),
+        cmocka_unit_test(vectors__sections),
+        cmocka_unit_test(template_render_nodes__false_and_empty_text__hide_sections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
