@@ -1,7 +1,7 @@
 /*
  * take - copying the files of a dropped directory
  */
-#include "spool/take.h"
+#include "spool/take_part.h"
 
 #include "sys/calls.h"
 #include "sys/fs.h"

@@ -51,7 +51,6 @@ enum rc take_directory(int src, int dst, const struct take_limits *limits, struc
  * delivery.conf; the member is named RC_CORRUPT  cut short, damaged, or not of that kind RC_RANGE
  * more than DROP_FILES_MAX members, limits->total_bytes, or the ratio RC_TEMP     it changed
  * meanwhile, or the disk is full;  RC_NOMEM Memory   below 32 MiB (zstd windows up to 8 MiB... see
- * TAKE_ZSTD_WINDOW_LOG)
  */
 enum rc take_package(int fd, enum drop_kind kind, int dst, const struct take_limits *limits,
                      struct take_result *out, struct err *err) MUST_CHECK;
