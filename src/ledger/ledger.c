@@ -92,7 +92,7 @@ static enum rc read_entry(const struct ledger *ledger, uint64_t offset, struct b
                           struct slice *text, struct err *err)
 {
     static const char chain[] = "\n    ; chain: ";
-    for (size_t want = FIND_BYTES; want <= LEDGER_ENTRY_BYTES_MAX * 2; want *= 2) {
+    for (size_t want = FIND_BYTES; want <= (size_t)LEDGER_ENTRY_BYTES_MAX * 2; want *= 2) {
         size_t len = 0;
         buf_clear(bytes);
         if (!buf_reserve(bytes, want)) {
@@ -134,7 +134,7 @@ enum rc ledger_find(const struct ledger *ledger, const char *key, struct ledger_
     scan.name = ledger->name;
     rc = read_entry(ledger, offset, &bytes, &scan.text, err);
     if (rc == RC_OK) {
-        const char *end = memchr(scan.text.ptr, '\n', scan.text.len);
+        const char *end = scan.text.ptr == NULL ? NULL : memchr(scan.text.ptr, '\n', scan.text.len);
         struct ledger_view view = {.offset = offset};
         struct slice header = {scan.text.ptr, end == NULL ? 0 : (size_t)(end - scan.text.ptr)};
         rc = ledger_header_parse(header, &view) == RC_OK ? RC_OK : changed(ledger, offset, err);
@@ -216,8 +216,7 @@ static enum rc compose(struct ledger *ledger, const struct ledger_entry *entries
                           (struct slice){text->ptr + from, text->len - from}, head->hash);
         head->number++;
         ledger_chain_write(head->number, head->hash, text);
-        group[i] = (struct pending){ledger_index_hash(&ledger->index, slice_of(entry->key)),
-                                    ledger->end + from, entry->key};
+        group[i].offset = ledger->end + from;
         if (receipts != NULL) {
             receipts[i].number = head->number;
             memcpy(receipts[i].hash, head->hash, sizeof receipts[i].hash);
@@ -325,6 +324,10 @@ enum rc ledger_append(struct ledger *ledger, const struct ledger_entry *entries,
     struct pending *group = calloc(count, sizeof *group);
     if (group == NULL) {
         return err_set(err, RC_NOMEM, "%s: no memory for a group of entries", ledger->name);
+    }
+    for (size_t i = 0; i < count; i++) {
+        group[i].key = entries[i].key;
+        group[i].hash = ledger_index_hash(&ledger->index, slice_of(entries[i].key));
     }
     struct ledger_head head = ledger->head;
     enum rc rc = compose(ledger, entries, count, &head, group, receipts, err);

@@ -51,7 +51,7 @@ struct check {
     int fd;
     const char *name;
     struct ledger_index index;
-    const struct ledger_witness **witnesses; /* ascending by number */
+    struct ledger_witness *witnesses; /* ascending by number */
     size_t count;
     size_t met; /* witnesses met so far */
 };
@@ -86,9 +86,9 @@ static enum rc check_key(struct check *check, const struct ledger_view *view, st
 static enum rc check_witnesses(struct check *check, uint64_t number, uint64_t line,
                                const char *hash, struct err *err)
 {
-    for (; check->met < check->count && check->witnesses[check->met]->number <= number;
+    for (; check->met < check->count && check->witnesses[check->met].number <= number;
          check->met++) {
-        const struct ledger_witness *witness = check->witnesses[check->met];
+        const struct ledger_witness *witness = &check->witnesses[check->met];
         if (memcmp(witness->hash, hash, SHA256_HEX_BYTES - 1) != 0) {
             return err_set(err, RC_CORRUPT,
                            "%s:%llu: entry %llu is not the one that %s has seen (%.12s..., here "
@@ -115,8 +115,8 @@ static enum rc check_entry(void *ctx, const struct ledger_view *view, struct err
 
 static int by_number(const void *a, const void *b)
 {
-    const struct ledger_witness *left = *(const struct ledger_witness *const *)a;
-    const struct ledger_witness *right = *(const struct ledger_witness *const *)b;
+    const struct ledger_witness *left = a;
+    const struct ledger_witness *right = b;
     return left->number < right->number ? -1 : left->number > right->number;
 }
 
@@ -128,7 +128,7 @@ static enum rc sort_witnesses(struct check *check, const struct ledger_witness *
         return err_set(err, RC_NOMEM, "%s: no memory for the witnesses", check->name);
     }
     for (size_t i = 0; i < count; i++) {
-        check->witnesses[i] = &witnesses[i];
+        check->witnesses[i] = witnesses[i];
     }
     qsort(check->witnesses, count, sizeof *check->witnesses, by_number);
     check->count = count;
@@ -145,7 +145,7 @@ enum rc ledger_verify(int fd, const char *name, const struct ledger_witness *wit
         rc = ledger_read(fd, name, check_entry, &check, &extent, err);
     }
     if (rc == RC_OK && check.met < check.count) {
-        const struct ledger_witness *witness = check.witnesses[check.count - 1];
+        const struct ledger_witness *witness = &check.witnesses[check.count - 1];
         rc = err_set(err, RC_CORRUPT,
                      "%s: ends at entry %llu, but %s has seen entry %llu: entries were cut off, or "
                      "an older copy was put back; restore the newer file",

@@ -99,6 +99,7 @@ static enum rc fill(struct ledger_scan *scan, struct err *err)
         scan->at = 0;
     }
     if (scan->used == scan->capacity) {
+        assert(scan->capacity > 0); /* ledger_scan_open() made the window */
         size_t capacity = scan->capacity * 2;
         char *window = realloc(scan->window, capacity);
         if (window == NULL) {
@@ -266,6 +267,8 @@ enum rc ledger_scan_lines(struct ledger_scan *scan, struct ledger_view *view, st
     for (at++; at < end; count++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         struct slice line = {at, (size_t)((newline == NULL ? end : newline) - at)};
+        unsigned long long file_line = view->line;
+        file_line += count + 1;
         if (count == LEDGER_POSTINGS_MAX) {
             return err_set(err, RC_RANGE, "%s:%llu: entry %llu has more than %d postings; %s",
                            scan->name, (unsigned long long)view->line,
@@ -276,8 +279,7 @@ enum rc ledger_scan_lines(struct ledger_scan *scan, struct ledger_view *view, st
             return err_set(err, RC_CORRUPT,
                            "%s:%llu: entry %llu has a line that is no posting, though its chain "
                            "holds; %s",
-                           scan->name, (unsigned long long)(view->line + count + 1),
-                           (unsigned long long)view->number, MEND);
+                           scan->name, file_line, (unsigned long long)view->number, MEND);
         }
         at = line.ptr + line.len + 1;
     }

@@ -41,8 +41,10 @@ enum rc ledger_read_at(int fd, const char *name, void *bytes, size_t len, uint64
         } else if (got == 0) {
             break;
         } else if (errno != EINTR || ++interrupts > READ_INTERRUPTS_MAX) {
-            return err_set(err, RC_IO, "%s: cannot be read at byte %llu: %s", name,
-                           (unsigned long long)(offset + done), strerror(errno));
+            unsigned long long at = offset;
+            at += done;
+            return err_set(err, RC_IO, "%s: cannot be read at byte %llu: %s", name, at,
+                           strerror(errno));
         }
     }
     *out_len = done;

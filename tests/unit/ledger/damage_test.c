@@ -458,6 +458,34 @@ static void ledger_read__no_journal_file__is_refused(void **state)
     house_release(&house);
 }
 
+static enum rc cut_file(void *ctx, const struct ledger_view *view, struct err *err)
+{
+    (void)err;
+    return view->number == 1 && ftruncate(*(int *)ctx, 1 << 20) != 0 ? RC_IO : RC_OK;
+}
+
+static void ledger_read__file_cut_meanwhile__ends_there(void **state)
+{
+    (void)state;
+    enum { COUNT = 6000 }; /* above 1 MiB, so that the reader has to read again */
+    static char keys[COUNT][16];
+    static struct ledger_entry entries[COUNT];
+    struct house house = house_make();
+    struct ledger *ledger = house_open(&house, JOURNAL);
+    for (int i = 0; i < COUNT; i++) {
+        (void)snprintf(keys[i], sizeof keys[i], "d-%d", i);
+        entries[i] = sample(keys[i], "2027-03-01");
+    }
+    assert_int_equal(ledger_append(ledger, entries, COUNT, NULL, NULL), RC_OK);
+    ledger_close(ledger);
+    struct ledger_extent extent;
+    int fd = openat(house.dirfd, JOURNAL, O_RDWR | O_CLOEXEC);
+    assert_int_equal(ledger_read(fd, JOURNAL, cut_file, &fd, &extent, NULL), RC_OK);
+    assert_int_equal(extent.bytes + extent.torn_bytes, 1 << 20);
+    close(fd);
+    house_release(&house);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +504,7 @@ int main(void)
         cmocka_unit_test(ledger_verify__forged_entries_whose_chain_holds__are_found),
         cmocka_unit_test(ledger_verify__more_postings_than_fit__reports_range),
         cmocka_unit_test(ledger_read__no_journal_file__is_refused),
+        cmocka_unit_test(ledger_read__file_cut_meanwhile__ends_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  */
 #include "unit/ledger/support.h"
 
-#include "sys/calls.h"
+#include "ledger/writer.h"
 #include "sys/fault.h"
 
 #include <errno.h>
@@ -474,6 +474,26 @@ static void ledger_has_key__file_was_changed__reports_corrupt(void **state)
     house_release(&house);
 }
 
+static void ledger_has_key__another_key_with_its_hash__does_not_stand(void **state)
+{
+    (void)state;
+    struct house house = house_make();
+    house_fill(&house, 1);
+    struct ledger *ledger = house_open(&house, JOURNAL);
+    assert_int_equal(ledger_index_reserve(&ledger->index, 1, NULL), RC_OK);
+    ledger_index_put(&ledger->index, ledger_index_hash(&ledger->index, slice_of("twin")), 0);
+    assert_false(has_key(ledger, "twin"));
+    struct ledger_entry entry = sample("twin", "2027-04-01");
+    append_one(ledger, &entry);
+    assert_true(has_key(ledger, "twin"));
+    struct ledger_copy copy = LEDGER_COPY_EMPTY;
+    assert_int_equal(ledger_find(ledger, "twin", &copy, NULL), RC_OK);
+    assert_string_equal(copy.entry.key, "twin");
+    ledger_copy_release(&copy);
+    ledger_close(ledger);
+    house_release(&house);
+}
+
 static void ledger_open__no_regular_file__is_refused(void **state)
 {
     (void)state;
@@ -525,6 +545,7 @@ int main(void)
         cmocka_unit_test(ledger_append__cannot_be_cut_back__stops),
         cmocka_unit_test(ledger_append__somebody_else_wrote__is_noticed),
         cmocka_unit_test(ledger_has_key__file_was_changed__reports_corrupt),
+        cmocka_unit_test(ledger_has_key__another_key_with_its_hash__does_not_stand),
         cmocka_unit_test(ledger_open__no_regular_file__is_refused),
         cmocka_unit_test(ledger_open__directory_cannot_be_synced__reports_io),
     };
