@@ -3,14 +3,14 @@
  *
  * Rules, from the norm and the advice that La Poste publishes with it:
  *   1. At most six lines. 1 person; 2 flat, floor, c/o; 3 building, entrance; 4 number and street;
- *      5 place, PO box; 6 postcode and town (or CEDEX). A line keeps its place: an empty one stays
- * an empty column, and the printer closes the gap. Line 6 is always the last.
+ *      5 place, PO box; 6 postcode and town (or CEDEX). A line keeps its place: an empty one
+ *      stays an empty column, and the printer closes the gap. Line 6 is always the last.
  *   2. A line has at most 38 characters, spaces included.
  *   3. Lines are left-aligned; runs of blanks and line breaks are one space.
- *   4. Lines 4 to 6 hold letters, digits and spaces only: an apostrophe, hyphen, comma, dot and any
- *      other sign becomes a space. Accents stay.
- *   5. Lines 4 to 6 are in upper case (the norm asks for the last one, La Poste advises the last
- * three).
+ *   4. Lines 4 to 6 hold letters, digits and spaces only: an apostrophe, hyphen, comma, dot and
+ *      any other sign becomes a space. Accents stay.
+ *   5. Lines 4 to 6 are in upper case (the norm asks for it in the last one, La Poste advises it
+ *      for the last three).
  *   6. The street's kind (AVENUE, BOULEVARD) is abbreviated only where line 4 has more than 32
  *      characters.
  *   7. In France line 6 begins with a postcode of five digits.

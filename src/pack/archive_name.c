@@ -56,7 +56,7 @@ static void make_harmless(struct buf *name)
     for (size_t at = 0; at < name->len;) {
         char c = name->ptr[at];
         (void)utf8_next(buf_slice(name), &at);
-        name->ptr[to++] = is_kept(c) ? c : '_';
+        name->ptr[to++] = (char)(is_kept(c) ? c : '_');
     }
     name->len = to;
 }

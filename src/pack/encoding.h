@@ -56,8 +56,9 @@ void encoder_free(struct encoder *encoder);
 /*
  * encoder_put - append text in the target encoding
  *
- * text       UTF-8; a byte that is no UTF-8 counts as U+FFFD. NUL passes through (layout's hole
- * mark). is_upper   Unicode upper case first (one character may become two: the sharp s gives SS)
+ * text       UTF-8; a byte that is no UTF-8 counts as U+FFFD. NUL passes through (it is layout's
+ *            hole mark).
+ * is_upper   Unicode upper case first (one character may become two: the sharp s gives SS)
  * is_flat    control characters and line and paragraph separators become a space, CR LF one space
  *
  * Returns    RC_OK; RC_NOMEM; RC_RANGE over ENCODER_TEXT_BYTES_MAX; RC_TEMP ICU has no data here

@@ -43,8 +43,8 @@ static enum rc set_separators(struct compile *compile)
 {
     struct layout *layout = compile->layout;
     const struct layout_options *options = compile->options;
-    layout->delimiter = options->delimiter == '\0' ? ';' : options->delimiter;
-    layout->quote_mark = options->quote_mark == '\0' ? '"' : options->quote_mark;
+    layout->delimiter = (char)(options->delimiter == '\0' ? ';' : options->delimiter);
+    layout->quote_mark = (char)(options->quote_mark == '\0' ? '"' : options->quote_mark);
     if (layout->format == LAYOUT_CSV && !is_separator(layout->delimiter)) {
         return err_set(compile->err, RC_PERM,
                        "delimiter 0x%02X cannot stand in %s beside letters and digits; write a "

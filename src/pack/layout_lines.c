@@ -154,7 +154,7 @@ static enum rc make_line(struct layout_state *state, int number, const struct sl
 enum rc layout_make_lines(struct layout_state *state, const struct slice *fields, unsigned wanted,
                           struct err *err)
 {
-    size_t ends[ADDRESS_LINES];
+    size_t ends[ADDRESS_LINES] = {0};
     buf_clear(&state->lines);
     for (size_t i = 0; i < ADDRESS_LINES; i++) {
         if ((wanted >> i & 1) != 0 && state->layout->lines[i].count > 0) {
@@ -212,7 +212,7 @@ static enum rc make_printed_lines(struct layout_state *state, const struct slice
     if (rc == RC_OK && layout->has_templates) {
         rc = layout_make_row(state, fields, err);
     }
-    size_t ends[ADDRESS_LINES];
+    size_t ends[ADDRESS_LINES] = {0};
     for (size_t i = 0; rc == RC_OK && i < ADDRESS_LINES; i++) {
         struct slice text = {NULL, 0};
         if (layout->line_columns[i] != NULL) {

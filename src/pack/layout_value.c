@@ -116,7 +116,9 @@ static struct slice source_text(const struct layout_state *state, const struct s
 static void blank_nul(char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        bytes[i] = bytes[i] == '\0' ? ' ' : bytes[i];
+        if (bytes[i] == '\0') {
+            bytes[i] = ' ';
+        }
     }
 }
 

@@ -117,25 +117,30 @@ static void layout_open__width_too_narrow_for_the_reference__is_perm(void **stat
     bench_close(&bench);
 }
 
+static uint64_t reference_max_of(const struct layout_column *list, size_t count)
+{
+    struct layout_options options = options_of(list, count);
+    struct bench bench = bench_open(&options, columns, COUNT(columns));
+    uint64_t max = layout_reference_max(bench.layout);
+    bench_close(&bench);
+    return max;
+}
+
 static void layout_reference_max__follows_the_narrowest_column(void **state)
 {
     (void)state;
-    const struct layout_column list[] = {{"reference", NULL, 20, false},
-                                         {"r2", "{{reference}}", 19, false}};
-    struct layout_options options = options_of(list, COUNT(list));
-    struct bench bench = bench_open(&options, columns, COUNT(columns));
-    assert_int_equal(layout_reference_max(bench.layout), 99999);
-    bench_close(&bench);
-    const struct layout_column huge[] = {{"reference", NULL, 200, false}};
-    options = options_of(huge, COUNT(huge));
-    bench = bench_open(&options, columns, COUNT(columns));
-    assert_true(layout_reference_max(bench.layout) == UINT64_MAX);
-    bench_close(&bench);
+    const struct layout_column falling[] = {{"reference", NULL, 20, false},
+                                            {"r2", "{{reference}}", 19, false}};
+    const struct layout_column rising[] = {{"reference", NULL, 19, false},
+                                           {"r2", "{{reference}}", 20, false}};
+    const struct layout_column digits_19[] = {{"reference", NULL, 14 + 19, false}};
+    const struct layout_column digits_20[] = {{"reference", NULL, 14 + 20, false}};
     const struct layout_column none[] = {{"city", NULL, 0, false}};
-    options = options_of(none, COUNT(none));
-    bench = bench_open(&options, columns, COUNT(columns));
-    assert_true(layout_reference_max(bench.layout) == UINT64_MAX);
-    bench_close(&bench);
+    assert_true(reference_max_of(falling, 2) == 99999);
+    assert_true(reference_max_of(rising, 2) == 99999);
+    assert_true(reference_max_of(digits_19, 1) == UINT64_C(9999999999999999999));
+    assert_true(reference_max_of(digits_20, 1) == UINT64_MAX);
+    assert_true(reference_max_of(none, 1) == UINT64_MAX);
 }
 
 static void layout_open__delimiter_that_cannot_be_used__is_perm(void **state)

@@ -176,6 +176,18 @@ static void layout_payload__templates__plain_and_with_sections(void **state)
     bench_close(&bench);
 }
 
+static void layout_payload__column_named_like_a_section__opens_one_all_the_same(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "#a", "/a", "!a"};
+    const struct layout_column list[] = {{"t", "{{#a}}x{{/a}}{{!a}}", 0, false}};
+    struct layout_options options = options_of(list, 1);
+    struct bench bench = bench_open(&options, names, COUNT(names));
+    const char *const fields[] = {"yes", "1", "2", "3"};
+    assert_string_equal(bench_row(&bench, fields, COUNT(names), 1), "x\n");
+    bench_close(&bench);
+}
+
 /* --------------------------------------------------------------------------- encodings */
 
 static void layout_payload__each_encoding__has_its_bytes(void **state)
@@ -531,6 +543,7 @@ int main(void)
         cmocka_unit_test(layout_payload__csv_width__cuts_and_does_not_pad),
         cmocka_unit_test(layout_payload__short_and_long_rows__are_taken_as_they_come),
         cmocka_unit_test(layout_payload__templates__plain_and_with_sections),
+        cmocka_unit_test(layout_payload__column_named_like_a_section__opens_one_all_the_same),
         cmocka_unit_test(layout_payload__each_encoding__has_its_bytes),
         cmocka_unit_test(layout_counts__rows_and_characters__add_up),
         cmocka_unit_test(layout_payload__upper__is_unicode_and_before_the_width),
