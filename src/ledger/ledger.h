@@ -55,7 +55,7 @@ struct ledger_head {
  *
  * Returns    RC_OK
  *            RC_CORRUPT  the chain breaks: FILE:LINE, entry number, mend. Nothing was changed.
- *                        Also: a key stands twice, a date goes back, a line is no posting
+ *                        Also: a key stands twice, a date goes back, no header line
  *            RC_PERM     not a regular file, a symlink, no permission
  *            RC_TEMP     the torn tail cannot be kept aside (full disk): nothing was changed
  *            RC_EXISTS   LEDGER_TORN_MAX files of that TIME lie there
@@ -99,13 +99,15 @@ enum rc ledger_find(const struct ledger *ledger, const char *key, struct ledger_
  *
  * Returns   RC_OK      all are on disk
  *           RC_EXISTS  a key stands already, or twice in the group; nothing was written
- *           RC_PERM, RC_RANGE  an entry that cannot be written (ledger_entry_check), or a group
- * over LEDGER_GROUP_MAX or LEDGER_GROUP_BYTES_MAX; nothing was written RC_TEMP    no space, or a
- * short write: cut back, nothing was written; try again later RC_CORRUPT the file is longer or
- * shorter than we left it: somebody else wrote RC_IO      fdatasync, or the cut after a failed
- * write, failed: on disk or not, unknown. The ledger refuses every further append; stop the
- * process, open again RC_NOMEM   nothing was written Cost      1 fstat, 1 write, 1 fdatasync for
- * the group
+ *           RC_PERM    an entry that cannot be written (ledger_entry_check); nothing was written
+ *           RC_RANGE   also a group over LEDGER_GROUP_MAX or LEDGER_GROUP_BYTES_MAX; the same
+ *           RC_TEMP    no space, or a short write: cut back, nothing was written; try again later
+ *           RC_CORRUPT the file is longer or shorter than we left it: somebody else wrote
+ *           RC_IO      fdatasync, or the cut after a failed write, failed: on disk or not, unknown
+ *           RC_NOMEM   nothing was written
+ *           After RC_CORRUPT and RC_IO every further append is refused with RC_IO: stop the
+ *           process, open again.
+ * Cost      1 fstat, 1 write, 1 fdatasync for the group
  */
 enum rc ledger_append(struct ledger *ledger, const struct ledger_entry *entries, size_t count,
                       struct ledger_receipt *receipts, struct err *err) MUST_CHECK;

@@ -57,8 +57,9 @@ struct cost_lines {
  * Returns  RC_OK      count may be 0: nothing costs anything
  *          RC_PERM    a choice that the service does not have (nearest name told) or names twice, a
  *                     mandatory category without a type, a rule not valid on that day
- *          RC_RANGE   more than COST_TYPES_MAX types or choices; an amount or the total does not
- * fit RC_NOMEM Cost     O(types * choices)
+ *          RC_RANGE   more than COST_TYPES_MAX types or choices; an amount does not fit
+ *          RC_NOMEM
+ * Cost     O(types * choices)
  */
 enum rc cost_lines_for(const struct cost_type *types, size_t type_count,
                        const struct cost_choice *choices, size_t choice_count, uint64_t quantity,
