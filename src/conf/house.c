@@ -1,6 +1,8 @@
 /*
  * house - the files of etc/ into one struct house, and look-ups in it
  */
+#define _XOPEN_SOURCE 700 /* realpath is in the XSI part of POSIX.1-2008 */
+
 #include "conf/house.h"
 
 #include "conf/house_read.h"

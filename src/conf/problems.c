@@ -20,8 +20,8 @@ void problems_release(struct problems *problems)
     problems_init(problems);
 }
 
-static void keep(struct problems *problems, struct place at, bool is_warning, const char *format,
-                 va_list args)
+static PRINTF_LIKE(4, 0) void keep(struct problems *problems, struct place at, bool is_warning,
+                                   const char *format, va_list args)
 {
     if (is_warning) {
         problems->warning_count++;

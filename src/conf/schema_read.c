@@ -324,7 +324,8 @@ static void read_entry(struct schema_reader *reader, const struct schema *schema
         set_place(reader, schema, entry, into);
         read_text(reader, row, entry, field_of(into, row->offset));
     } else {
-        schema_fault(reader, entry, "a %s is a group { }, not %s", schema->name, found_name(entry));
+        schema_fault(reader, entry, "%s wants a group { }, not %s", schema->name,
+                     found_name(entry));
     }
 }
 

@@ -239,5 +239,5 @@ void schema_write_row(const struct schema *schema, const char *key, const void *
             return;
         }
     }
-    assert(!"no such key in the table");
+    assert(false); /* no such key in the table: our own mistake */
 }

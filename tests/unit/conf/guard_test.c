@@ -4,7 +4,7 @@
 #include "unit/conf/support.h"
 
 #include <libconfig.h>
-#include <time.h>
+#include <sys/wait.h>
 
 static enum rc check_bytes(struct slice text, enum guard_kind kind, struct err *err)
 {
@@ -293,12 +293,13 @@ static void guard_check__200000_random_texts__libconfig_agrees(void **state)
     buf_release(&text);
 }
 
-/* The other direction: what libconfig reads and the guard refuses is refused for a rule of ours. */
-static void guard_check__random_texts_that_libconfig_reads__are_refused_by_rule_only(void **state)
+/* The other direction: what libconfig reads and the guard refuses is refused for a rule of ours.
+ * The number of texts for which that does not hold; the first is printed. */
+static int count_refused_without_rule(void)
 {
-    (void)state;
-    random_state = 42;
+    int found = 0;
     struct buf text = BUF_EMPTY;
+    random_state = 42;
     for (int round = 0; round < 100000; round++) {
         struct err err;
         buf_clear(&text);
@@ -311,12 +312,28 @@ static void guard_check__random_texts_that_libconfig_reads__are_refused_by_rule_
         }
         config_t config;
         config_init(&config);
-        if (config_read_string(&config, text.ptr) == CONFIG_TRUE) {
-            fail_msg("<%s> is good for libconfig, and was refused: %s", text.ptr, err.text);
+        if (config_read_string(&config, text.ptr) == CONFIG_TRUE && found++ == 0) {
+            (void)fprintf(stderr, "<%s> is good for libconfig, and was refused: %s\n", text.ptr,
+                          err.text);
         }
         config_destroy(&config);
     }
     buf_release(&text);
+    return found;
+}
+
+/* In a process of its own: libconfig leaks texts when it meets a syntax error. */
+static void guard_check__random_texts_that_libconfig_reads__are_refused_by_rule_only(void **state)
+{
+    (void)state;
+    int status = -1;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(count_refused_without_rule() == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 int main(void)
