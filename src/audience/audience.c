@@ -1,0 +1,515 @@
+/*
+ * audience - rows in, the selected recipients out, in order: what is asked for, and what came of it
+ *
+ * Contract in the header. select.c works on one block, pipeline.c on all of them.
+ */
+#include "audience/audience_inner.h"
+
+#include "base/digest.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MEMORY_BYTES_DEFAULT ((size_t)256 << 20)
+#define MEMORY_BYTES_MIN ((size_t)8 << 20)
+
+static const char *const CAUSE_NAMES[] = {[CAUSE_MALFORMED] = "malformed",
+                                          [CAUSE_NOT_SELECTED] = "not-selected",
+                                          [CAUSE_SUPPRESSED] = "suppressed",
+                                          [CAUSE_QUARANTINED] = "quarantined",
+                                          [CAUSE_CONTROL_GROUP] = "control-group",
+                                          [CAUSE_PRESSURE] = "pressure",
+                                          [CAUSE_INCOMPLETE_ADDRESS] = "incomplete-address",
+                                          [CAUSE_BAD_ADDRESS] = "bad-address",
+                                          [CAUSE_DUPLICATE] = "duplicate",
+                                          [CAUSE_OVER_LIMIT] = "over-limit",
+                                          [CAUSE_NONE] = "none"};
+
+const char *audience_cause_name(enum audience_cause cause)
+{
+    return CAUSE_NAMES[cause];
+}
+
+static enum rc no_memory(struct err *err)
+{
+    return err_set(err, RC_NOMEM, "no memory");
+}
+
+static enum rc open_list(struct audience *audience, const struct audience_list *wanted,
+                         enum audience_cause cause, struct err *err)
+{
+    struct list *list = &audience->lists[audience->lists_count++];
+    const char *name = wanted->column == NULL ? audience->options.key : wanted->column;
+    size_t column = audience->key;
+
+    list->name = wanted->name;
+    enum rc rc = csv_cursor_open(wanted->fd, wanted->name, audience->delimiter, &list->cursor, err);
+    if (rc == RC_OK) {
+        rc = csv_cursor_want(list->cursor, name, &list->column, err);
+    }
+    if (rc == RC_OK && wanted->matches != NULL) {
+        rc = csv_cursor_want(audience->cursor, wanted->matches, &column, err);
+    }
+    if (rc != RC_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < audience->filters_count; i++) {
+        if (audience->filters[i].cause == cause && audience->filters[i].column == column) {
+            list->filter = i;
+            return RC_OK;
+        }
+    }
+    list->filter = audience->filters_count++;
+    audience->filters[list->filter] = (struct filter){.cause = cause, .column = column};
+    audience->filters[list->filter].keys.strings.fd = -1;
+    return RC_OK;
+}
+
+static enum rc open_lists(struct audience *audience, struct err *err)
+{
+    const struct audience_options *options = &audience->options;
+    enum rc rc = RC_OK;
+
+    if (options->exclude_count > AUDIENCE_LISTS_MAX ||
+        options->quarantine_count > AUDIENCE_LISTS_MAX) {
+        return err_set(err, RC_RANGE, "more than %d lists of people to exclude; join them",
+                       AUDIENCE_LISTS_MAX);
+    }
+    for (size_t i = 0; rc == RC_OK && i < options->exclude_count; i++) {
+        rc = open_list(audience, &options->exclude[i], CAUSE_SUPPRESSED, err);
+    }
+    for (size_t i = 0; rc == RC_OK && i < options->quarantine_count; i++) {
+        rc = open_list(audience, &options->quarantine[i], CAUSE_QUARANTINED, err);
+    }
+    return rc;
+}
+
+static enum rc find_columns(struct audience *audience, struct err *err)
+{
+    const struct audience_options *options = &audience->options;
+    enum rc rc = csv_cursor_want(audience->cursor, options->key, &audience->key, err);
+
+    if (rc == RC_OK && (options->dedupe_count > AUDIENCE_NAMED_COLUMNS_MAX ||
+                        options->order_count > AUDIENCE_NAMED_COLUMNS_MAX)) {
+        return err_set(err, RC_RANGE, "more than %d columns in dedupe or order; name fewer",
+                       AUDIENCE_NAMED_COLUMNS_MAX);
+    }
+    for (size_t i = 0; rc == RC_OK && i < options->dedupe_count; i++) {
+        rc = csv_cursor_want(audience->cursor, options->dedupe[i], &audience->dedupe[i], err);
+    }
+    for (size_t i = 0; rc == RC_OK && i < options->order_count; i++) {
+        struct order_column *column = &audience->order_columns[i];
+        const char *name = options->order[i];
+        /* a column whose own name begins with a minus is meant as it stands */
+        column->is_descending =
+            name[0] == '-' && csv_cursor_column(audience->cursor, name) == CSV_NO_COLUMN;
+        rc = csv_cursor_want(audience->cursor, name + column->is_descending, &column->column, err);
+    }
+    if (rc == RC_OK && options->where != NULL && options->where[0] != '\0') {
+        size_t count = 0;
+        const char *const *names = csv_cursor_names(audience->cursor, &count);
+        rc = where_compile(slice_of(options->where), names, count, &audience->where, err);
+    }
+    return rc;
+}
+
+static void set_add(struct column_set *set, size_t column)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->columns[i] == column) {
+            return;
+        }
+    }
+    set->columns[set->count++] = column;
+}
+
+/* Which columns of a row are taken out of their quotes, before and behind where. */
+static enum rc choose_columns(struct audience *audience, struct err *err)
+{
+    const struct audience_options *options = &audience->options;
+
+    audience->first.columns = calloc(audience->columns, sizeof(size_t));
+    audience->second.columns = calloc(audience->columns, sizeof(size_t));
+    if (audience->first.columns == NULL || audience->second.columns == NULL) {
+        return no_memory(err);
+    }
+    set_add(&audience->first, audience->key);
+    if (audience->where != NULL) {
+        size_t count = 0;
+        const size_t *columns = where_columns(audience->where, &count);
+        for (size_t i = 0; i < count; i++) {
+            set_add(&audience->first, columns[i]);
+        }
+    }
+    if (options->check != NULL || options->payload != NULL) {
+        for (size_t i = 0; i < audience->columns; i++) {
+            audience->second.columns[audience->second.count++] = i;
+        }
+        return RC_OK;
+    }
+    for (size_t i = 0; i < options->dedupe_count; i++) {
+        set_add(&audience->second, audience->dedupe[i]);
+    }
+    for (size_t i = 0; i < audience->filters_count; i++) {
+        set_add(&audience->second, audience->filters[i].column);
+    }
+    if (audience->second.count > 0) {
+        set_add(&audience->second, audience->key);
+    }
+    return RC_OK;
+}
+
+/* 60% of the worker's memory: the rest is for what the payloads go through afterwards. */
+static void share_memory(struct audience *audience)
+{
+    const struct audience_options *options = &audience->options;
+    size_t memory = options->memory_bytes == 0 ? MEMORY_BYTES_DEFAULT : options->memory_bytes;
+    memory = memory < MEMORY_BYTES_MIN ? MEMORY_BYTES_MIN : memory;
+    size_t hundredth = memory / 100 * 60 / 100;
+    size_t filters = audience->filters_count > 0 ? 25 : 0;
+    size_t order = options->payload == NULL ? 0 : 50;
+
+    audience->shares.filters = filters * hundredth;
+    audience->shares.log = 5 * hundredth;
+    audience->shares.order = (order + (filters == 0 && order > 0 ? 15 : 0)) * hundredth;
+    audience->shares.duplicates = (order > 0 ? 20 : 65 - filters) * hundredth;
+}
+
+static void choose_threads(struct audience *audience)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = audience->options.threads;
+
+    if (threads == 0) {
+        threads = cores < 1                      ? 1
+                  : cores > AUDIENCE_THREADS_MAX ? AUDIENCE_THREADS_MAX
+                                                 : (unsigned)cores;
+    }
+    audience->threads = threads > AUDIENCE_THREADS_MAX ? AUDIENCE_THREADS_MAX : threads;
+}
+
+/* Hashes place keys in tables. Whoever writes a list must not know how, or could slow us down;
+ * where the kernel put our memory is as good as random, and results do not depend on it. */
+static uint64_t unguessable(const void *where)
+{
+    uint64_t places[3] = {(uint64_t)(uintptr_t)where, (uint64_t)(uintptr_t)&places,
+                          (uint64_t)getpid()};
+    return hash64(places, sizeof places, (uint64_t)(uintptr_t)&unguessable);
+}
+
+static enum rc open_all(struct audience *audience, struct err *err)
+{
+    const struct audience_options *options = &audience->options;
+    enum rc rc =
+        csv_cursor_open(options->fd, options->name, audience->delimiter, &audience->cursor, err);
+
+    if (rc == RC_OK) {
+        csv_cursor_names(audience->cursor, &audience->columns);
+        rc = find_columns(audience, err);
+    }
+    if (rc == RC_OK) {
+        rc = open_lists(audience, err);
+    }
+    if (rc == RC_OK && options->seeds_fd >= 0) {
+        rc = seeds_open(&audience->seeds, options->seeds_fd, options->seeds_name,
+                        audience->delimiter, audience->cursor, err);
+    }
+    return rc == RC_OK ? choose_columns(audience, err) : rc;
+}
+
+enum rc audience_open(const struct audience_options *options, struct audience **out,
+                      struct err *err)
+{
+    struct audience *audience = calloc(1, sizeof *audience);
+    if (audience == NULL) {
+        return no_memory(err);
+    }
+    audience->options = *options;
+    audience->name = options->name;
+    audience->delimiter = options->delimiter == '\0' ? ',' : options->delimiter;
+    audience->log.fd = -1;
+    audience->order.runs.fd = -1;
+    audience->duplicates.keys.runs.fd = -1;
+    audience->duplicates.dedupes.runs.fd = -1;
+    audience->hash_seed = unguessable(audience);
+    const char *seed = options->random_seed == NULL ? "" : options->random_seed;
+    audience->random_seed = hash64(seed, strlen(seed), 0);
+    enum rc rc = open_all(audience, err);
+    if (rc != RC_OK) {
+        audience_free(audience);
+        return rc;
+    }
+    choose_threads(audience);
+    share_memory(audience);
+    *out = audience;
+    return RC_OK;
+}
+
+const char *const *audience_columns(const struct audience *audience, size_t *out_count)
+{
+    return csv_cursor_names(audience->cursor, out_count);
+}
+
+static enum rc fill_filter(struct audience *audience, struct list *list, struct err *err)
+{
+    struct keyset *keys = &audience->filters[list->filter].keys;
+
+    for (;;) {
+        struct csv_record record;
+        enum rc rc = csv_cursor_next(list->cursor, &record, err);
+        if (rc != RC_OK) {
+            return rc == RC_GONE ? RC_OK : rc;
+        }
+        unsigned long long line = record.line;
+        if (record.fault != CSV_SOUND) {
+            return err_set(err, RC_PERM, "%s:%llu: %s", list->name, line,
+                           csv_fault_text(record.fault));
+        }
+        struct slice key = record.fields[list->column];
+        rc = key.len == 0 ? RC_OK : keyset_add(keys, key, err);
+        if (rc != RC_OK) {
+            return err_add(err, rc, "%s:%llu", list->name, line);
+        }
+    }
+}
+
+static enum rc fill_filters(struct audience *audience, struct err *err)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; i < audience->filters_count; i++) {
+        keyset_init(&audience->filters[i].keys, audience->shares.filters / audience->filters_count,
+                    audience->options.spill_fd, audience->hash_seed);
+    }
+    for (size_t i = 0; rc == RC_OK && i < audience->lists_count; i++) {
+        rc = fill_filter(audience, &audience->lists[i], err);
+        csv_cursor_free(audience->lists[i].cursor);
+        audience->lists[i].cursor = NULL;
+    }
+    return rc;
+}
+
+static enum rc settle(struct audience *audience, struct err *err)
+{
+    struct outcome *outcome = &audience->outcome;
+    uint64_t *excluded = audience->counts.excluded;
+
+    outcome->candidates = audience->duplicates.count;
+    enum rc rc = duplicates_resolve(&audience->duplicates, &audience->log, audience->threads,
+                                    &outcome->duplicate, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    outcome->duplicates = bits_sum(&outcome->duplicate);
+    rc =
+        outcome_limit(outcome, &audience->log, audience->options.limit, audience->random_seed, err);
+    excluded[CAUSE_DUPLICATE] += outcome->duplicates;
+    excluded[CAUSE_OVER_LIMIT] += outcome->over_limit;
+    audience->counts.records = outcome->candidates - outcome->duplicates - outcome->over_limit;
+    return rc;
+}
+
+static enum rc take_seed(void *ctx, size_t number, const struct audience_row *row, struct buf *out,
+                         struct err *err)
+{
+    struct audience *audience = ctx;
+    struct order_chunk chunk = {.bytes = BUF_EMPTY};
+    struct buf key = BUF_EMPTY;
+
+    if (audience->options.payload == NULL) {
+        return RC_OK;
+    }
+    enum rc rc = audience->options.payload(audience->options.ctx, 0, row, out, err);
+    if (rc == RC_OK && audience->options.seed_mode == SEEDS_SORTED) {
+        select_key(audience, row->fields, &key);
+        rc = buf_ok(&key, err);
+        if (rc == RC_OK) {
+            rc = buf_ok(out, err);
+        }
+        if (rc == RC_OK) {
+            rc = order_chunk_add(&chunk, number, buf_slice(&key), buf_slice(out), err);
+        }
+        if (rc == RC_OK) {
+            rc = order_take_chunk(&audience->order, &chunk, audience->outcome.candidates, err);
+        }
+        buf_clear(out);
+    }
+    buf_release(&key);
+    buf_release(&chunk.bytes);
+    return rc;
+}
+
+static enum rc read_seeds(struct audience *audience, struct err *err)
+{
+    if (audience->seeds.cursor == NULL) {
+        return RC_OK;
+    }
+    enum rc rc = seeds_read(&audience->seeds, take_seed, audience, err);
+    audience->counts.seeds = audience->seeds.count;
+    if (rc == RC_OK && audience->options.seed_mode == SEEDS_RANDOM) {
+        seeds_place(&audience->seeds, audience->counts.records, audience->random_seed);
+    }
+    return rc;
+}
+
+static enum rc check_counts(const struct audience *audience, struct err *err)
+{
+    const struct audience_options *options = &audience->options;
+    const struct audience_counts *counts = &audience->counts;
+
+    if (options->rows > 0 && counts->rows != options->rows) {
+        return err_set(err, RC_PERM,
+                       "%s: %" PRIu64 " rows where rows = %" PRIu64
+                       " was given; send the whole file or correct the number",
+                       audience->name, counts->rows, options->rows);
+    }
+    if (options->min > 0 && counts->records < options->min) {
+        return err_set(err, RC_PERM,
+                       "%s: %" PRIu64 " records selected, fewer than min = %" PRIu64
+                       "; check the file and where",
+                       audience->name, counts->records, options->min);
+    }
+    if (options->max > 0 && counts->records > options->max) {
+        return err_set(err, RC_PERM,
+                       "%s: %" PRIu64 " records selected, more than max = %" PRIu64
+                       "; check the file and where",
+                       audience->name, counts->records, options->max);
+    }
+    return RC_OK;
+}
+
+static void limit_threads(struct audience *audience, const struct csv_cursor *cursor)
+{
+    uint64_t blocks = csv_cursor_bytes(cursor) / CSV_BLOCK_BYTES + 1;
+    if (csv_cursor_bytes(cursor) > 0 && blocks < audience->threads) {
+        audience->threads = (unsigned)blocks;
+    }
+}
+
+enum rc audience_run(struct audience *audience, int excluded_fd, struct audience_counts *counts,
+                     struct err *err)
+{
+    int dir_fd = audience->options.spill_fd;
+
+    if (audience->is_run) {
+        return err_set(err, RC_STATE, "these recipients were read already");
+    }
+    audience->is_run = true;
+    audience->logs_excluded = excluded_fd >= 0;
+    limit_threads(audience, audience->cursor);
+    spill_init(&audience->log, dir_fd, audience->shares.log);
+    duplicates_init(&audience->duplicates, audience->options.dedupe_count > 0,
+                    audience->shares.duplicates, dir_fd);
+    order_init(&audience->order, audience->options.order_count > 0, audience->shares.order, dir_fd,
+               audience->threads);
+    enum rc rc = fill_filters(audience, err);
+    if (rc == RC_OK) {
+        rc = pipeline_run(audience, err);
+    }
+    if (rc == RC_OK) {
+        rc = settle(audience, err);
+    }
+    if (rc == RC_OK && excluded_fd >= 0) {
+        rc = outcome_write(&audience->outcome, &audience->log, excluded_fd, err);
+    }
+    spill_release(&audience->log);
+    if (rc == RC_OK) {
+        rc = read_seeds(audience, err);
+    }
+    if (rc == RC_OK) {
+        rc = order_finish(&audience->order, err);
+    }
+    if (rc != RC_OK) {
+        return rc;
+    }
+    *counts = audience->counts;
+    return check_counts(audience, err);
+}
+
+struct delivery_walk {
+    const struct audience *audience;
+    audience_take *take;
+    void *ctx;
+    uint64_t records;
+    size_t seed;
+};
+
+/* seeds that stand before the next record; or all that are left */
+static enum rc give_seeds(struct delivery_walk *walk, bool is_end, struct err *err)
+{
+    const struct seeds *seeds = &walk->audience->seeds;
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK && walk->seed < seeds->count &&
+           (is_end || seeds->items[walk->seed].place <= walk->records)) {
+        rc = walk->take(walk->ctx, seeds_payload(seeds, walk->seed++), true, err);
+    }
+    return rc;
+}
+
+static enum rc give_item(void *ctx, uint64_t sequence, struct slice payload, struct err *err)
+{
+    struct delivery_walk *walk = ctx;
+    const struct audience *audience = walk->audience;
+
+    if (sequence >= audience->outcome.candidates) {
+        return walk->take(walk->ctx, payload, true, err);
+    }
+    if (!outcome_is_in(&audience->outcome, sequence)) {
+        return RC_OK;
+    }
+    if (audience->options.seed_mode == SEEDS_RANDOM) {
+        enum rc rc = give_seeds(walk, false, err);
+        if (rc != RC_OK) {
+            return rc;
+        }
+    }
+    walk->records++;
+    return walk->take(walk->ctx, payload, false, err);
+}
+
+enum rc audience_each(const struct audience *audience, audience_take *take, void *ctx,
+                      struct err *err)
+{
+    struct delivery_walk walk = {.audience = audience, .take = take, .ctx = ctx};
+    enum audience_seed_mode mode = audience->options.seed_mode;
+    enum rc rc = RC_OK;
+
+    if (audience->options.payload == NULL) {
+        return RC_OK;
+    }
+    if (mode == SEEDS_START) {
+        rc = give_seeds(&walk, true, err);
+    }
+    if (rc == RC_OK) {
+        rc = order_each(&audience->order, give_item, &walk, err);
+    }
+    if (rc == RC_OK && (mode == SEEDS_END || mode == SEEDS_RANDOM)) {
+        rc = give_seeds(&walk, true, err);
+    }
+    return rc;
+}
+
+void audience_free(struct audience *audience)
+{
+    if (audience == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < audience->lists_count; i++) {
+        csv_cursor_free(audience->lists[i].cursor);
+    }
+    for (size_t i = 0; i < audience->filters_count; i++) {
+        keyset_release(&audience->filters[i].keys);
+    }
+    seeds_release(&audience->seeds);
+    outcome_release(&audience->outcome);
+    duplicates_release(&audience->duplicates);
+    order_release(&audience->order);
+    spill_release(&audience->log);
+    where_free(audience->where);
+    free(audience->first.columns);
+    free(audience->second.columns);
+    csv_cursor_free(audience->cursor);
+    free(audience);
+}

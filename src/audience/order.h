@@ -1,0 +1,121 @@
+/*
+ * order - payloads given back in the order of their keys: in memory, or as sorted runs on disk
+ *
+ * A key is bytes that compare as memcmp does (order_key_add makes one from fields); equal keys keep
+ * the order of their sequence numbers. Without keys the order is that of arrival, and nothing is
+ * sorted. Threads fill chunks of their own; one thread at a time hands them over, in sequence.
+ */
+#ifndef POSTROOM_AUDIENCE_ORDER_H
+#define POSTROOM_AUDIENCE_ORDER_H
+
+#include "audience/spill.h"
+
+enum {
+    ORDER_PAYLOAD_BYTES_MAX = 64 * 1024 * 1024,
+    ORDER_RUNS_MAX = 4096,
+    ORDER_RUN_READ_BYTES_MIN = 16 * 1024, /* of each run at a time while runs are merged */
+    ORDER_RUN_READ_BYTES_MAX = 1024 * 1024
+};
+
+/* What is kept of a row; as it lies in memory and in runs, each on a multiple of 8 bytes. */
+struct order_item {
+    uint64_t sequence;
+    uint32_t key_len;
+    uint32_t payload_len;
+    char bytes[]; /* key, payload */
+};
+
+struct order_ref {
+    uint64_t prefix; /* 8 bytes of the key, most significant first */
+    struct order_item *item;
+};
+
+/* Items of one block; filled by one thread. Zero-initialised is empty. */
+struct order_chunk {
+    struct buf bytes;
+    size_t count;
+};
+
+/* order_chunk_add - one item; sequence counts from 0 within what is handed over with it. RC_OK;
+ * RC_RANGE the payload is longer than ORDER_PAYLOAD_BYTES_MAX; RC_NOMEM */
+enum rc order_chunk_add(struct order_chunk *chunk, uint64_t sequence, struct slice key,
+                        struct slice payload, struct err *err) MUST_CHECK;
+
+/* order_key_add - append a field to a composite key. No field holds a NUL byte (the CSV rules), so
+ * that a NUL ends an ascending field; a descending one is complemented, its end too. */
+void order_key_add(struct buf *key, struct slice field, bool is_descending);
+
+struct order {
+    bool is_sorted; /* by keys; else as they come */
+    unsigned threads;
+    size_t memory_bytes;
+    size_t used_bytes; /* chunks */
+    char **chunks;     /* bytes of each */
+    size_t *chunks_len;
+    size_t chunks_count;
+    size_t chunks_cap;
+    struct order_ref *refs; /* is_sorted only */
+    size_t refs_count;
+    size_t refs_cap;
+    struct spill runs;
+    uint64_t *run_ends;
+    size_t runs_count;
+};
+
+void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int dir_fd,
+                unsigned threads);
+void order_release(struct order *order);
+
+/*
+ * order_take_chunk - hand a chunk over; it is empty afterwards
+ * base      added to the sequence of each item; what is handed over later must have higher numbers
+ * Returns   RC_OK; RC_NOMEM; RC_RANGE memory is passed and there is no directory, or too many runs;
+ *           RC_TEMP the disk is full; RC_IO
+ */
+enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
+                         struct err *err) MUST_CHECK;
+
+/* order_finish - sort what is left; before order_each. Results as order_take_chunk.
+ * Cost: about 40 ns an item, divided among the threads */
+enum rc order_finish(struct order *order, struct err *err) MUST_CHECK;
+
+/* Takes items in order; anything but RC_OK ends the walk and is its result. */
+typedef enum rc order_take(void *ctx, uint64_t sequence, struct slice payload, struct err *err);
+
+/* order_each - all items; may be called again. RC_OK; what take returned; RC_IO; RC_NOMEM */
+enum rc order_each(const struct order *order, order_take *take, void *ctx,
+                   struct err *err) MUST_CHECK;
+
+/*
+ * order_sort - sort references by key, equal ones as they stand
+ * refs     prefix: the first 8 bytes of each key
+ * spare    as long as refs; afterwards without meaning
+ * Returns  false where threads or memory are lacking (refs are then unchanged or sorted)
+ */
+bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, unsigned threads);
+
+/* order_prefix - 8 bytes of the key from `depth` on, NUL bytes behind its end */
+static inline uint64_t order_prefix(const struct order_item *item, size_t depth)
+{
+    uint64_t prefix = 0;
+    if (item->key_len >= depth + sizeof prefix) {
+        memcpy(&prefix, item->bytes + depth, sizeof prefix);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        prefix = __builtin_bswap64(prefix);
+#endif
+        return prefix;
+    }
+    for (size_t i = 0; i < sizeof prefix; i++) {
+        unsigned char byte = depth + i < item->key_len ? (unsigned char)item->bytes[depth + i] : 0;
+        prefix = prefix << 8 | byte;
+    }
+    return prefix;
+}
+
+/* bytes that an item takes, up to the next */
+static inline size_t order_item_size(uint32_t key_len, uint32_t payload_len)
+{
+    return (sizeof(struct order_item) + key_len + payload_len + 7) & ~(size_t)7;
+}
+
+#endif

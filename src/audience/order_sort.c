@@ -1,0 +1,284 @@
+/*
+ * order_sort - sorting references to items by their keys
+ *
+ * Eight bytes of the key travel with the reference. References are sorted by those (radix where
+ * there are many, merging where there are few, both stable); groups that are equal get the next
+ * eight bytes and are sorted among themselves. Only the latter looks at the items. With many
+ * references a sample first cuts them into ranges of keys, which threads then sort side by side,
+ * each range within a processor's cache.
+ */
+#include "audience/order.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    INSERTION_MAX = 12,
+    MERGE_MAX = 512,       /* above it radix passes cost less */
+    DEPTH_MAX = 64 * 8,    /* keys that are equal so far are compared whole: recursion is bounded */
+    AHEAD = 8,             /* items that are fetched before they are looked at */
+    SPLIT_MIN = 32 * 1024, /* fewer references are sorted in one piece */
+    RANGE_REFS = 16 * 1024, /* 256 KiB of references */
+    RANGES_MAX = 256,
+    SAMPLES_EACH = 16,
+    THREADS_MAX = 64
+};
+
+static int compare_rest(const struct order_item *a, const struct order_item *b, size_t depth)
+{
+    struct slice x = {a->bytes + depth, a->key_len > depth ? a->key_len - depth : 0};
+    struct slice y = {b->bytes + depth, b->key_len > depth ? b->key_len - depth : 0};
+    return slice_compare(x, y);
+}
+
+/* is a to stand behind b? is_whole: compare what follows the prefix too */
+static inline bool is_behind(const struct order_ref *a, const struct order_ref *b, size_t depth,
+                             bool is_whole)
+{
+    if (a->prefix != b->prefix) {
+        return a->prefix > b->prefix;
+    }
+    return is_whole && compare_rest(a->item, b->item, depth) > 0;
+}
+
+static void insertion_sort(struct order_ref *refs, size_t count, size_t depth, bool is_whole)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct order_ref ref = refs[i];
+        size_t to = i;
+        while (to > 0 && is_behind(&refs[to - 1], &ref, depth, is_whole)) {
+            refs[to] = refs[to - 1];
+            to--;
+        }
+        refs[to] = ref;
+    }
+}
+
+static void merge_sort(struct order_ref *refs, struct order_ref *spare, size_t count, size_t depth,
+                       bool is_whole)
+{
+    if (count <= INSERTION_MAX) {
+        insertion_sort(refs, count, depth, is_whole);
+        return;
+    }
+    size_t half = count / 2;
+    merge_sort(refs, spare, half, depth, is_whole);
+    merge_sort(refs + half, spare + half, count - half, depth, is_whole);
+    if (!is_behind(&refs[half - 1], &refs[half], depth, is_whole)) {
+        return;
+    }
+    memcpy(spare, refs, half * sizeof *refs);
+    size_t left = 0;
+    size_t right = half;
+    size_t to = 0;
+    while (left < half && right < count) {
+        refs[to++] =
+            is_behind(&spare[left], &refs[right], depth, is_whole) ? refs[right++] : spare[left++];
+    }
+    memcpy(refs + to, spare + left, (half - left) * sizeof *refs);
+}
+
+static void radix_sort(struct order_ref *refs, struct order_ref *spare, size_t count)
+{
+    uint32_t counts[8][256] = {{0}};
+    struct order_ref *from = refs;
+    struct order_ref *to = spare;
+
+    for (size_t i = 0; i < count; i++) {
+        for (int digit = 0; digit < 8; digit++) {
+            counts[digit][refs[i].prefix >> (8 * digit) & 255]++;
+        }
+    }
+    for (int digit = 0; digit < 8; digit++) {
+        uint32_t *places = counts[digit];
+        uint32_t sum = 0;
+        if (places[from[0].prefix >> (8 * digit) & 255] == count) {
+            continue; /* all have the same byte here */
+        }
+        for (size_t i = 0; i < 256; i++) {
+            uint32_t here = places[i];
+            places[i] = sum;
+            sum += here;
+        }
+        for (size_t i = 0; i < count; i++) {
+            to[places[from[i].prefix >> (8 * digit) & 255]++] = from[i];
+        }
+        struct order_ref *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != refs) {
+        memcpy(refs, from, count * sizeof *refs);
+    }
+}
+
+static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t depth);
+
+/* references with equal prefixes: on to the next eight bytes, unless some key ends before */
+static void sort_group(struct order_ref *refs, struct order_ref *spare, size_t count, size_t depth)
+{
+    bool is_ended = depth >= DEPTH_MAX;
+
+    for (size_t i = 0; i < count && i < AHEAD; i++) {
+        __builtin_prefetch(refs[i].item);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i + AHEAD < count) {
+            __builtin_prefetch(refs[i + AHEAD].item);
+        }
+        is_ended |= refs[i].item->key_len <= depth;
+    }
+    if (is_ended) {
+        merge_sort(refs, spare, count, depth, true);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        refs[i].prefix = order_prefix(refs[i].item, depth);
+    }
+    sort_from(refs, spare, count, depth);
+}
+
+/* prefixes are those at `depth` */
+static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t depth)
+{
+    if (count > MERGE_MAX) {
+        radix_sort(refs, spare, count);
+    } else {
+        merge_sort(refs, spare, count, depth, false);
+    }
+    size_t from = 0;
+    while (from < count) {
+        size_t to = from + 1;
+        while (to < count && refs[to].prefix == refs[from].prefix) {
+            to++;
+        }
+        if (to - from > 1) {
+            sort_group(refs + from, spare + from, to - from, depth + sizeof refs->prefix);
+        }
+        from = to;
+    }
+}
+
+/* Ranges of keys, each sorted by whoever comes first. */
+struct ranges {
+    struct order_ref *refs;
+    struct order_ref *spare;
+    size_t starts[RANGES_MAX + 1];
+    uint64_t
+        splitters[RANGES_MAX]; /* range i: prefixes below splitters[i], not below the one before */
+    size_t count;
+    atomic_size_t next;
+};
+
+static void *sort_ranges(void *arg)
+{
+    struct ranges *ranges = arg;
+    for (;;) {
+        size_t range = atomic_fetch_add(&ranges->next, 1);
+        if (range >= ranges->count) {
+            return NULL;
+        }
+        size_t start = ranges->starts[range];
+        size_t count = ranges->starts[range + 1] - start;
+        if (count > 1) {
+            sort_from(ranges->refs + start, ranges->spare + start, count, 0);
+        }
+    }
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void choose_splitters(struct ranges *ranges, const struct order_ref *refs, size_t count)
+{
+    uint64_t samples[RANGES_MAX * SAMPLES_EACH];
+    size_t wanted = count / RANGE_REFS + 1;
+    wanted = wanted > RANGES_MAX ? RANGES_MAX : wanted;
+    size_t samples_count = wanted * SAMPLES_EACH;
+
+    for (size_t i = 0; i < samples_count; i++) {
+        samples[i] = refs[count / samples_count * i].prefix;
+    }
+    qsort(samples, samples_count, sizeof samples[0], compare_prefixes);
+    ranges->count = 1;
+    for (size_t i = 1; i < wanted; i++) {
+        uint64_t splitter = samples[i * SAMPLES_EACH];
+        if (ranges->count == 1 || splitter != ranges->splitters[ranges->count - 2]) {
+            ranges->splitters[ranges->count++ - 1] = splitter;
+        }
+    }
+}
+
+static inline size_t range_of(const struct ranges *ranges, uint64_t prefix)
+{
+    size_t low = 0;
+    size_t count = ranges->count - 1;
+    while (count > 0) {
+        size_t half = count / 2;
+        bool is_right = ranges->splitters[low + half] <= prefix;
+        low += is_right ? half + 1 : 0;
+        count = is_right ? count - half - 1 : half;
+    }
+    return low;
+}
+
+/* refs are scattered into spare by range, in a stable way; there they are sorted */
+static void scatter(struct ranges *ranges, const struct order_ref *refs, struct order_ref *spare,
+                    size_t count, unsigned char *range_of_ref)
+{
+    size_t places[RANGES_MAX] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        size_t range = range_of(ranges, refs[i].prefix);
+        range_of_ref[i] = (unsigned char)range;
+        places[range]++;
+    }
+    size_t sum = 0;
+    for (size_t i = 0; i < ranges->count; i++) {
+        ranges->starts[i] = sum;
+        sum += places[i];
+        places[i] = ranges->starts[i];
+    }
+    ranges->starts[ranges->count] = sum;
+    for (size_t i = 0; i < count; i++) {
+        spare[places[range_of_ref[i]]++] = refs[i];
+    }
+}
+
+bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, unsigned threads)
+{
+    if (count < SPLIT_MIN) {
+        sort_from(refs, spare, count, 0);
+        return true;
+    }
+    struct ranges *ranges = calloc(1, sizeof *ranges);
+    unsigned char *range_of_ref = malloc(count);
+    pthread_t helpers[THREADS_MAX];
+    unsigned started = 0;
+    bool is_ok = ranges != NULL && range_of_ref != NULL;
+
+    if (is_ok) {
+        choose_splitters(ranges, refs, count);
+        scatter(ranges, refs, spare, count, range_of_ref);
+        ranges->refs = spare;
+        ranges->spare = refs;
+        for (; started + 1 < threads && started < THREADS_MAX; started++) {
+            if (pthread_create(&helpers[started], NULL, sort_ranges, ranges) != 0) {
+                break; /* fewer threads do the same work */
+            }
+        }
+        sort_ranges(ranges);
+        for (unsigned i = 0; i < started; i++) {
+            pthread_join(helpers[i], NULL);
+        }
+        memcpy(refs, spare, count * sizeof *refs);
+    }
+    free(range_of_ref);
+    free(ranges);
+    return is_ok;
+}

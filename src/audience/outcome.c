@@ -1,0 +1,218 @@
+/*
+ * outcome - who of the candidates is in: duplicates out, the limit applied, excluded.csv written
+ *
+ * Contract in the header. The limit draws a number for each line, by a mapping in which no two
+ * lines have the same number, and keeps the smallest. Which number is the last to be kept is found
+ * in two walks over the log: one counts numbers by their upper 16 bits, one collects those that
+ * share them with the wanted one.
+ */
+#include "audience/outcome.h"
+
+#include "audience/audience.h"
+#include "audience/csv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { BUCKETS = 1 << 16, BUCKET_SHIFT = 48, WRITE_BYTES = 256 * 1024 };
+
+/* One-to-one on 64 bits (the finaliser of SplitMix64). */
+static inline uint64_t mix(uint64_t x)
+{
+    x ^= x >> 30;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    x ^= x >> 27;
+    x *= UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static inline uint64_t draw(uint64_t line, uint64_t seed)
+{
+    return mix(mix(line + seed) ^ seed);
+}
+
+struct limit_walk {
+    struct outcome *outcome;
+    uint64_t seed;
+    uint64_t candidate; /* the next one */
+    uint64_t *buckets;  /* first walk: candidates by upper bits */
+    uint64_t bucket;    /* second walk: the one that is cut */
+    uint64_t *numbers;  /* second walk: those in it */
+    size_t numbers_count;
+    uint64_t last_kept; /* third walk */
+};
+
+static bool next_number(struct limit_walk *walk, const struct rowlog_record *record,
+                        uint64_t *out_candidate, uint64_t *out_number)
+{
+    if (record->tag >= ROWLOG_EXCLUDED) {
+        return false;
+    }
+    *out_candidate = walk->candidate++;
+    *out_number = draw(record->line, walk->seed);
+    return !bits_get(&walk->outcome->duplicate, *out_candidate);
+}
+
+static enum rc count_number(void *ctx, const struct rowlog_record *record, struct err *err)
+{
+    struct limit_walk *walk = ctx;
+    uint64_t candidate = 0;
+    uint64_t number = 0;
+    (void)err;
+    if (next_number(walk, record, &candidate, &number)) {
+        walk->buckets[number >> BUCKET_SHIFT]++;
+    }
+    return RC_OK;
+}
+
+static enum rc collect_number(void *ctx, const struct rowlog_record *record, struct err *err)
+{
+    struct limit_walk *walk = ctx;
+    uint64_t candidate = 0;
+    uint64_t number = 0;
+    (void)err;
+    if (next_number(walk, record, &candidate, &number) && number >> BUCKET_SHIFT == walk->bucket) {
+        walk->numbers[walk->numbers_count++] = number;
+    }
+    return RC_OK;
+}
+
+static enum rc mark_number(void *ctx, const struct rowlog_record *record, struct err *err)
+{
+    struct limit_walk *walk = ctx;
+    uint64_t candidate = 0;
+    uint64_t number = 0;
+    (void)err;
+    if (next_number(walk, record, &candidate, &number) && number > walk->last_kept) {
+        bits_set(&walk->outcome->over, candidate);
+        walk->outcome->over_limit++;
+    }
+    return RC_OK;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static enum rc find_last_kept(struct limit_walk *walk, const struct spill *log, uint64_t limit,
+                              struct err *err)
+{
+    uint64_t before = 0;
+    enum rc rc = rowlog_each(log, count_number, walk, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    while (before + walk->buckets[walk->bucket] < limit) {
+        before += walk->buckets[walk->bucket++];
+    }
+    walk->numbers = malloc((size_t)walk->buckets[walk->bucket] * sizeof *walk->numbers);
+    if (walk->numbers == NULL) {
+        return err_set(err, RC_NOMEM, "no memory");
+    }
+    walk->candidate = 0;
+    rc = rowlog_each(log, collect_number, walk, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    qsort(walk->numbers, walk->numbers_count, sizeof *walk->numbers, compare_numbers);
+    walk->last_kept = walk->numbers[limit - before - 1];
+    return RC_OK;
+}
+
+enum rc outcome_limit(struct outcome *outcome, const struct spill *log, uint64_t limit,
+                      uint64_t seed, struct err *err)
+{
+    struct limit_walk walk = {.outcome = outcome, .seed = seed};
+
+    if (limit == 0 || outcome->candidates - outcome->duplicates <= limit) {
+        return RC_OK;
+    }
+    walk.buckets = calloc(BUCKETS, sizeof *walk.buckets);
+    enum rc rc = walk.buckets == NULL || !bits_init(&outcome->over, outcome->candidates)
+                     ? err_set(err, RC_NOMEM, "no memory")
+                     : find_last_kept(&walk, log, limit, err);
+    if (rc == RC_OK) {
+        walk.candidate = 0;
+        rc = rowlog_each(log, mark_number, &walk, err);
+    }
+    free(walk.buckets);
+    free(walk.numbers);
+    return rc;
+}
+
+struct writer {
+    const struct outcome *outcome;
+    uint64_t candidate;
+    int fd;
+    struct buf out;
+};
+
+static enum rc write_out(struct writer *writer, struct err *err)
+{
+    enum rc rc = buf_ok(&writer->out, err);
+    size_t at = 0;
+
+    while (rc == RC_OK && at < writer->out.len) {
+        ssize_t put = write(writer->fd, writer->out.ptr + at, writer->out.len - at);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put <= 0) {
+            int fault = put == 0 ? ENOSPC : errno;
+            rc =
+                err_set(err, fault == ENOSPC || fault == EDQUOT || fault == EFBIG ? RC_TEMP : RC_IO,
+                        "the list of excluded rows could not be written: %s", strerror(fault));
+        } else {
+            at += (size_t)put;
+        }
+    }
+    buf_clear(&writer->out);
+    return rc;
+}
+
+static enum rc write_row(void *ctx, const struct rowlog_record *record, struct err *err)
+{
+    struct writer *writer = ctx;
+    enum audience_cause cause = CAUSE_NONE;
+
+    if (record->tag >= ROWLOG_EXCLUDED) {
+        cause = (enum audience_cause)(record->tag - ROWLOG_EXCLUDED);
+    } else {
+        uint64_t candidate = writer->candidate++;
+        if (bits_get(&writer->outcome->duplicate, candidate)) {
+            cause = CAUSE_DUPLICATE;
+        } else if (bits_get(&writer->outcome->over, candidate)) {
+            cause = CAUSE_OVER_LIMIT;
+        } else {
+            return RC_OK;
+        }
+    }
+    buf_add_format(&writer->out, "%llu,", (unsigned long long)record->line);
+    csv_put_field(&writer->out, record->key, ',');
+    buf_add_format(&writer->out, ",%s\n", audience_cause_name(cause));
+    return writer->out.len < WRITE_BYTES ? RC_OK : write_out(writer, err);
+}
+
+enum rc outcome_write(const struct outcome *outcome, const struct spill *log, int fd,
+                      struct err *err)
+{
+    struct writer writer = {.outcome = outcome, .fd = fd, .out = BUF_EMPTY};
+
+    buf_add_text(&writer.out, "line,key,cause\n");
+    enum rc rc = rowlog_each(log, write_row, &writer, err);
+    if (rc == RC_OK) {
+        rc = write_out(&writer, err);
+    }
+    buf_release(&writer.out);
+    return rc;
+}
+
+void outcome_release(struct outcome *outcome)
+{
+    bits_release(&outcome->duplicate);
+    bits_release(&outcome->over);
+}

@@ -1,0 +1,44 @@
+/*
+ * outcome - who of the candidates is in: duplicates out, the limit applied, excluded.csv written
+ */
+#ifndef POSTROOM_AUDIENCE_OUTCOME_H
+#define POSTROOM_AUDIENCE_OUTCOME_H
+
+#include "audience/duplicates.h"
+#include "audience/rowlog.h"
+
+struct outcome {
+    struct bits duplicate; /* by candidate */
+    struct bits over;
+    uint64_t candidates;
+    uint64_t duplicates;
+    uint64_t over_limit;
+};
+
+static inline bool outcome_is_in(const struct outcome *outcome, uint64_t candidate)
+{
+    return !bits_get(&outcome->duplicate, candidate) && !bits_get(&outcome->over, candidate);
+}
+
+/*
+ * outcome_limit - keep `limit` candidates that are no duplicates, picked at random by their lines
+ * outcome   candidates, duplicate and duplicates are set
+ * limit     0: all
+ * seed      the same seed picks the same lines
+ * Returns   RC_OK; RC_NOMEM; RC_IO
+ * Memory    one bit a candidate, 512 KiB, and 1/65536 of the candidates
+ */
+enum rc outcome_limit(struct outcome *outcome, const struct spill *log, uint64_t limit,
+                      uint64_t seed, struct err *err) MUST_CHECK;
+
+/*
+ * outcome_write - line,key,cause of every row that is not in, in the order of the file
+ * fd        written from where it stands; borrowed
+ * Returns   RC_OK; RC_TEMP the disk is full; RC_IO; RC_NOMEM
+ */
+enum rc outcome_write(const struct outcome *outcome, const struct spill *log, int fd,
+                      struct err *err) MUST_CHECK;
+
+void outcome_release(struct outcome *outcome);
+
+#endif

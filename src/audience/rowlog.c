@@ -1,0 +1,139 @@
+/*
+ * rowlog - what is remembered of each row until it is known who is in
+ *
+ * Contract in the header. A record: tag, line, length of the key, key, and for a candidate with
+ * dedupe columns the length of their composite and the composite. Numbers are base 128, the lowest
+ * seven bits first, the eighth set on all bytes but the last.
+ */
+#include "audience/rowlog.h"
+
+enum { GLANCE_BYTES = 512, READ_BYTES = 256 * 1024, NUMBER_BYTES_MAX = 10 };
+
+static void put_number(struct buf *out, uint64_t number)
+{
+    char bytes[NUMBER_BYTES_MAX];
+    size_t len = 0;
+    while (number >= 128) {
+        bytes[len++] = (char)(unsigned char)(number | 128);
+        number >>= 7;
+    }
+    bytes[len++] = (char)(unsigned char)number;
+    buf_add(out, bytes, len);
+}
+
+void rowlog_put(struct buf *out, const struct rowlog_record *record)
+{
+    buf_add_byte(out, (char)(unsigned char)record->tag);
+    put_number(out, record->line);
+    put_number(out, record->key.len);
+    buf_add_slice(out, record->key);
+    if (record->tag == ROWLOG_CANDIDATE_DEDUPE) {
+        put_number(out, record->dedupe.len);
+        buf_add_slice(out, record->dedupe);
+    }
+}
+
+/* These answer false where the record goes on behind the view. */
+static bool get_number(struct slice view, size_t *at, uint64_t *out)
+{
+    uint64_t number = 0;
+    for (unsigned shift = 0; shift < 64 && *at < view.len; shift += 7) {
+        unsigned char byte = (unsigned char)view.ptr[(*at)++];
+        number |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) {
+            *out = number;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool get_bytes(struct slice view, size_t *at, struct slice *out, size_t *out_missing)
+{
+    uint64_t len = 0;
+    if (!get_number(view, at, &len)) {
+        return false;
+    }
+    if (len > view.len - *at) {
+        *out_missing = (size_t)(len - (view.len - *at));
+        return false;
+    }
+    *out = (struct slice){view.ptr + *at, (size_t)len};
+    *at += (size_t)len;
+    return true;
+}
+
+static bool parse(struct slice view, struct rowlog_record *out, size_t *out_used,
+                  size_t *out_missing)
+{
+    size_t at = 1;
+    *out_missing = NUMBER_BYTES_MAX;
+    if (view.len == 0) {
+        return false;
+    }
+    out->tag = (unsigned char)view.ptr[0];
+    out->dedupe = (struct slice){"", 0};
+    if (!get_number(view, &at, &out->line) || !get_bytes(view, &at, &out->key, out_missing)) {
+        return false;
+    }
+    *out_missing = NUMBER_BYTES_MAX;
+    if (out->tag == ROWLOG_CANDIDATE_DEDUPE && !get_bytes(view, &at, &out->dedupe, out_missing)) {
+        return false;
+    }
+    *out_used = at;
+    return true;
+}
+
+/* Three views at most: a glance, the key as it says, the composite as that says. */
+static enum rc view_record(const struct spill *log, uint64_t at, size_t glance, struct buf *scratch,
+                           struct slice *view, struct rowlog_record *out, size_t *out_used,
+                           struct err *err)
+{
+    size_t want = glance;
+    for (int i = 0; i < 5; i++) {
+        size_t missing = 0;
+        enum rc rc = spill_view(log, at, want, scratch, view, err);
+        if (rc != RC_OK) {
+            return rc;
+        }
+        if (parse(*view, out, out_used, &missing)) {
+            return RC_OK;
+        }
+        want += missing + NUMBER_BYTES_MAX;
+    }
+    return err_set(err, RC_IO, "temporary data could not be read back: a record is damaged");
+}
+
+enum rc rowlog_at(const struct spill *log, uint64_t at, struct buf *scratch,
+                  struct rowlog_record *out, struct err *err)
+{
+    struct slice view;
+    size_t used = 0;
+    return view_record(log, at, GLANCE_BYTES, scratch, &view, out, &used, err);
+}
+
+enum rc rowlog_each(const struct spill *log, rowlog_take *take, void *ctx, struct err *err)
+{
+    struct buf scratch = BUF_EMPTY;
+    uint64_t at = 0;
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK && at < spill_size(log)) {
+        struct slice view;
+        struct rowlog_record record;
+        size_t used = 0;
+        size_t missing = 0;
+        rc = view_record(log, at, READ_BYTES, &scratch, &view, &record, &used, err);
+        while (rc == RC_OK) {
+            rc = take(ctx, &record, err);
+            at += used;
+            view.ptr += used;
+            view.len -= used;
+            if (!parse(view, &record, &used, &missing)) {
+                break;
+            }
+        }
+    }
+    buf_release(&scratch);
+    return rc;
+}

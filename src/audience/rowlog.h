@@ -1,0 +1,38 @@
+/*
+ * rowlog - what is remembered of each row until it is known who is in, in the order of the file
+ *
+ * Rows that passed everything but duplicates and the limit ("candidates"), and, where excluded.csv
+ * is wanted, rows that did not. Duplicates are compared with it, and excluded.csv is written from
+ * it.
+ */
+#ifndef POSTROOM_AUDIENCE_ROWLOG_H
+#define POSTROOM_AUDIENCE_ROWLOG_H
+
+#include "audience/spill.h"
+
+/* A record's first byte: one of these, or ROWLOG_EXCLUDED plus the cause. */
+enum { ROWLOG_CANDIDATE = 0, ROWLOG_CANDIDATE_DEDUPE = 1, ROWLOG_EXCLUDED = 2 };
+
+struct rowlog_record {
+    unsigned tag;
+    uint64_t line;
+    struct slice key;
+    struct slice dedupe; /* ROWLOG_CANDIDATE_DEDUPE: the composite of the dedupe columns */
+};
+
+/* rowlog_put - append a record; a failure sticks in out */
+void rowlog_put(struct buf *out, const struct rowlog_record *record);
+
+/* rowlog_at - the record at an offset; borrowed from the log or from scratch. RC_OK; RC_IO;
+ * RC_NOMEM */
+enum rc rowlog_at(const struct spill *log, uint64_t at, struct buf *scratch,
+                  struct rowlog_record *out, struct err *err) MUST_CHECK;
+
+/* Takes records one by one; anything but RC_OK ends the walk and is its result. */
+typedef enum rc rowlog_take(void *ctx, const struct rowlog_record *record, struct err *err);
+
+/* rowlog_each - all records in order. RC_OK; what take returned; RC_IO; RC_NOMEM */
+enum rc rowlog_each(const struct spill *log, rowlog_take *take, void *ctx,
+                    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * select - one block: which of its rows go on, and what is remembered of them
+ *
+ * Runs in any thread; touches its worker and its job alone.
+ */
+#include "audience/audience_inner.h"
+
+#include "base/digest.h"
+
+#include <stdlib.h>
+
+static enum rc no_memory(struct err *err)
+{
+    return err_set(err, RC_NOMEM, "no memory");
+}
+
+/* A key stands in excluded.csv, in returns and in logs: no control characters. */
+static const char *key_fault(struct slice key)
+{
+    if (key.len == 0) {
+        return "the key is empty; every row needs one";
+    }
+    if (key.len > AUDIENCE_KEY_BYTES_MAX) {
+        return "the key is longer than 255 bytes; shorten it";
+    }
+    for (size_t i = 0; i < key.len; i++) {
+        unsigned char byte = (unsigned char)key.ptr[i];
+        if (byte < 0x20 || byte == 0x7f) {
+            return "the key holds a control character; take it out";
+        }
+    }
+    return NULL;
+}
+
+static void exclude(struct worker *worker, struct job *job, enum audience_cause cause,
+                    uint64_t line, struct slice key)
+{
+    job->excluded[cause]++;
+    if (worker->audience->logs_excluded) {
+        struct rowlog_record record = {ROWLOG_EXCLUDED + (unsigned)cause, line, key,
+                                       SLICE_LITERAL("")};
+        rowlog_put(&job->log, &record);
+    }
+}
+
+static enum rc malformed(struct worker *worker, struct job *job, uint64_t line, const char *fault)
+{
+    const struct audience *audience = worker->audience;
+    if (!audience->options.excludes_bad_rows) {
+        return err_set(&job->err, RC_PERM, "%s:%llu: %s", audience->name, (unsigned long long)line,
+                       fault);
+    }
+    exclude(worker, job, CAUSE_MALFORMED, line, SLICE_LITERAL(""));
+    return RC_OK;
+}
+
+static void unquote_columns(struct worker *worker, const struct csv_row *row,
+                            const struct column_set *set)
+{
+    worker->scratch.len = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        size_t column = set->columns[i];
+        worker->fields[column] = csv_row_field(row, column, &worker->scratch);
+    }
+}
+
+/* What lists and the caller have against a row whose fields stand ready. */
+static enum rc find_cause(struct worker *worker, struct job *job, const struct audience_row *row,
+                          enum audience_cause *out)
+{
+    const struct audience *audience = worker->audience;
+
+    *out = CAUSE_NONE;
+    for (size_t i = 0; i < audience->filters_count; i++) {
+        const struct filter *filter = &audience->filters[i];
+        bool is_in = false;
+        enum rc rc = keyset_has(&filter->keys, worker->fields[filter->column], &worker->found,
+                                &is_in, &job->err);
+        if (rc != RC_OK) {
+            return rc;
+        }
+        if (is_in) {
+            *out = filter->cause;
+            return RC_OK;
+        }
+    }
+    if (audience->options.check != NULL) {
+        *out = audience->options.check(audience->options.ctx, worker->number, row);
+    }
+    return RC_OK;
+}
+
+void select_key(const struct audience *audience, const struct slice *fields, struct buf *key)
+{
+    for (size_t i = 0; i < audience->options.order_count; i++) {
+        const struct order_column *column = &audience->order_columns[i];
+        order_key_add(key, fields[column->column], column->is_descending);
+    }
+}
+
+static enum rc add_payload(struct worker *worker, struct job *job, const struct audience_row *row)
+{
+    const struct audience *audience = worker->audience;
+
+    buf_clear(&worker->payload);
+    enum rc rc = audience->options.payload(audience->options.ctx, worker->number, row,
+                                           &worker->payload, &job->err);
+    if (rc != RC_OK) {
+        return err_add(&job->err, rc, "%s:%llu", audience->name, (unsigned long long)row->line);
+    }
+    buf_clear(&worker->key);
+    select_key(audience, worker->fields, &worker->key);
+    rc = buf_ok(&worker->payload, &job->err);
+    if (rc == RC_OK) {
+        rc = buf_ok(&worker->key, &job->err);
+    }
+    return rc == RC_OK
+               ? order_chunk_add(&job->chunk, job->candidates_count - 1, buf_slice(&worker->key),
+                                 buf_slice(&worker->payload), &job->err)
+               : rc;
+}
+
+static enum rc add_candidate(struct worker *worker, struct job *job, const struct audience_row *row)
+{
+    const struct audience *audience = worker->audience;
+    struct slice key = worker->fields[audience->key];
+    struct rowlog_record record = {ROWLOG_CANDIDATE, row->line, key, SLICE_LITERAL("")};
+    struct candidate candidate = {hash64(key.ptr, key.len, audience->hash_seed), 0, job->log.len};
+
+    if (audience->options.dedupe_count > 0) {
+        buf_clear(&worker->composite);
+        for (size_t i = 0; i < audience->options.dedupe_count; i++) {
+            order_key_add(&worker->composite, worker->fields[audience->dedupe[i]], false);
+        }
+        record.tag = ROWLOG_CANDIDATE_DEDUPE;
+        record.dedupe = buf_slice(&worker->composite);
+        candidate.dedupe_hash = hash64(record.dedupe.ptr, record.dedupe.len, audience->hash_seed);
+    }
+    if (job->candidates_count == job->candidates_cap) {
+        size_t cap = job->candidates_cap == 0 ? 4096 : job->candidates_cap * 2;
+        struct candidate *candidates = realloc(job->candidates, cap * sizeof *candidates);
+        if (candidates == NULL) {
+            return no_memory(&job->err);
+        }
+        job->candidates = candidates;
+        job->candidates_cap = cap;
+    }
+    rowlog_put(&job->log, &record);
+    job->candidates[job->candidates_count++] = candidate;
+    return audience->options.payload == NULL ? RC_OK : add_payload(worker, job, row);
+}
+
+/* A sound row: its key, where, lists, check. */
+static enum rc select_row(struct worker *worker, struct job *job, const struct csv_row *row,
+                          uint64_t line)
+{
+    const struct audience *audience = worker->audience;
+
+    if (!csv_scratch_ready(&worker->scratch, row)) {
+        return no_memory(&job->err);
+    }
+    unquote_columns(worker, row, &audience->first);
+    struct slice key = worker->fields[audience->key];
+    const char *fault = key_fault(key);
+    if (fault != NULL) {
+        return malformed(worker, job, line, fault);
+    }
+    if (audience->where != NULL && !where_matches(audience->where, worker->fields)) {
+        exclude(worker, job, CAUSE_NOT_SELECTED, line, key);
+        return RC_OK;
+    }
+    if (audience->second.count > 0) {
+        unquote_columns(worker, row, &audience->second);
+    }
+    struct audience_row here = {worker->fields, audience->columns, line, false};
+    enum audience_cause cause = CAUSE_NONE;
+    enum rc rc = find_cause(worker, job, &here, &cause);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (cause != CAUSE_NONE) {
+        exclude(worker, job, cause, line, worker->fields[audience->key]);
+        return RC_OK;
+    }
+    return add_candidate(worker, job, &here);
+}
+
+static void clear(struct job *job)
+{
+    job->rc = RC_OK;
+    job->rows = 0;
+    memset(job->excluded, 0, sizeof job->excluded);
+    buf_clear(&job->log);
+    job->candidates_count = 0;
+    job->chunk.count = 0;
+    buf_clear(&job->chunk.bytes);
+}
+
+void select_block(struct worker *worker, struct job *job)
+{
+    const struct audience *audience = worker->audience;
+    const struct csv_block *block = &job->block;
+
+    clear(job);
+    if (!csv_scan(CSV_BEST, block->bytes, block->len, audience->delimiter, &worker->index)) {
+        job->rc = no_memory(&job->err);
+        return;
+    }
+    bool is_clean = csv_block_is_clean(block);
+    for (size_t i = block->skip_rows; i < worker->index.rows_count && job->rc == RC_OK; i++) {
+        struct csv_row row = csv_row_at(block, &worker->index, i);
+        if (row.start == row.end && audience->columns > 1) {
+            continue;
+        }
+        uint64_t line = block->first_line + row.line_in_block;
+        job->rows++;
+        if (csv_row_is_long(&row)) {
+            job->rc = csv_row_limits(&row, audience->name, line, &job->err);
+            if (job->rc != RC_OK) {
+                return;
+            }
+        }
+        enum csv_fault fault = csv_row_fault(&row, audience->columns, is_clean);
+        job->rc = fault == CSV_SOUND ? select_row(worker, job, &row, line)
+                                     : malformed(worker, job, line, csv_fault_text(fault));
+    }
+    if (job->rc == RC_OK) {
+        job->rc = buf_ok(&job->log, &job->err);
+    }
+}
