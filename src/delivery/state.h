@@ -22,7 +22,7 @@ enum delivery_state {
     STATE_PROOF_TO_SEND,
     STATE_PROOF_TO_SUBMIT,
     STATE_PROOF_TO_APPROVE,
-    STATE_SENDING, /* mail: the archive is being published (event `publishing`, docs/SPOOL.md O2) */
+    STATE_SENDING, /* mail: the archive is being published (event `publishing`) */
     STATE_PAUSED,
     STATE_HANDED_OVER,
     STATE_ACKNOWLEDGED,
@@ -90,8 +90,8 @@ bool state_from_name(struct slice name, enum delivery_state *out);
 /* state_shown_as - "To approve"; what people read */
 const char *state_shown_as(enum delivery_state state);
 
-/* state_stage - where a delivery in this state lies at rest (a crash may leave it one stage on:
- * docs/SPOOL.md); not for STATE_NONE (asserted) */
+/* state_stage - where a delivery in this state belongs (after a crash it may lie elsewhere:
+ * docs/SPOOL.md M1); not for STATE_NONE (asserted) */
 enum delivery_stage state_stage(enum delivery_state state);
 
 /* state_is_terminal - finished, stopped, failed: nothing follows */

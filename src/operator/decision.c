@@ -8,9 +8,14 @@
 #include "conf/guard.h"
 #include "operator/setting_text.h"
 
+#include <assert.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { HINT_BYTES = 2 * ID_BYTES_MAX, WORD_BYTES = ID_BYTES_MAX + 1 };
+
+static_assert(DECISION_FILE_BYTES_MAX == (int)GUARD_DECISION_BYTES_MAX, "one limit, two names");
 
 /* The settings of an approval file. */
 enum key {
@@ -54,43 +59,47 @@ static int line_of(const config_setting_t *setting)
     return (int)config_setting_source_line(setting);
 }
 
+/* Of a text setting; "" where it is not given */
 static const char *text_of(const struct reading *reading, enum key key)
 {
     const config_setting_t *setting = reading->settings[key];
-    return setting == NULL ? NULL : config_setting_get_string(setting);
+    const char *text = setting == NULL ? NULL : config_setting_get_string(setting);
+    return text == NULL ? "" : text;
 }
 
 /* "; did you mean X" into hint, or "" */
-static const char *hint_of(char hint[ID_BYTES_MAX * 2], const char *word,
-                           const char *const *candidates, size_t count)
+static const char *hint_of(char hint[HINT_BYTES], const char *word, const char *const *candidates,
+                           size_t count)
 {
     const char *nearest = name_nearest(slice_of(word), candidates, count);
-    (void)snprintf(hint, ID_BYTES_MAX * 2, "%s%s%s", nearest == NULL ? "" : "; did you mean '",
+    (void)snprintf(hint, HINT_BYTES, "%s%s%s", nearest == NULL ? "" : "; did you mean '",
                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'");
     return hint;
 }
 
 /* A word of the file as it may stand in a text: cut, and with what would break a line replaced */
-static const char *shown(char out[ID_BYTES_MAX + 1], const char *word)
+static const char *shown(char out[WORD_BYTES], const char *word)
 {
     size_t used = 0;
-    for (; word[used] != '\0' && used < ID_BYTES_MAX; used++) {
-        unsigned char c = (unsigned char)word[used];
-        out[used] = c < ' ' || c >= 0x7F ? '?' : word[used];
+    for (; used < WORD_BYTES - 1 && word[used] != '\0'; used++) {
+        bool is_plain = word[used] >= ' ' && word[used] < 0x7F;
+        out[used] = '?';
+        if (is_plain) {
+            out[used] = word[used];
+        }
     }
     out[used] = '\0';
     return out;
 }
 
-/* --- settings ------------------------------------------------------------------------------------
- */
+/* --- settings -------------------------------------------------------------------------------- */
 
 static enum rc unknown_setting(const struct reading *reading, const config_setting_t *setting,
                                struct err *err)
 {
     const char *names[KEY_COUNT];
-    char hint[ID_BYTES_MAX * 2];
-    char word[ID_BYTES_MAX + 1];
+    char hint[HINT_BYTES];
+    char word[WORD_BYTES];
     for (int i = 0; i < KEY_COUNT; i++) {
         names[i] = KEYS[i].name;
     }
@@ -157,8 +166,7 @@ static enum rc take_settings(struct reading *reading, struct err *err)
     return rc;
 }
 
-/* --- what they say -------------------------------------------------------------------------------
- */
+/* --- what they say --------------------------------------------------------------------------- */
 
 static void add_decisions_of(enum step step, struct buf *out)
 {
@@ -193,8 +201,8 @@ static enum rc check_pair(const struct reading *reading, struct err *err)
 
 static enum rc take_pair(struct reading *reading, struct err *err)
 {
-    char hint[ID_BYTES_MAX * 2];
-    char word[ID_BYTES_MAX + 1];
+    char hint[HINT_BYTES];
+    char word[WORD_BYTES];
     const char *step = text_of(reading, KEY_STEP);
     const char *verb = text_of(reading, KEY_DECISION);
     if (!step_from_name(slice_of(step), &reading->out->step)) {
@@ -238,7 +246,7 @@ static enum rc check_companions(const struct reading *reading, struct err *err)
 static enum rc take_text(struct reading *reading, enum key key, const char **out, struct err *err)
 {
     const char *text = text_of(reading, key);
-    if (text == NULL) {
+    if (reading->settings[key] == NULL) {
         return RC_OK;
     }
     if (strlen(text) > DECISION_COMMENT_BYTES_MAX) {
@@ -257,7 +265,7 @@ static enum rc take_text(struct reading *reading, enum key key, const char **out
 
 static enum rc take_delivery(struct reading *reading, struct err *err)
 {
-    char word[ID_BYTES_MAX + 1];
+    char word[WORD_BYTES];
     const char *id = text_of(reading, KEY_DELIVERY);
     if (!id_is_valid(slice_of(id))) {
         return err_set(err, RC_PERM,
@@ -272,12 +280,15 @@ static enum rc take_sha256(struct reading *reading, struct err *err)
 {
     const char *text = text_of(reading, KEY_SHA256);
     char hex[SHA256_HEX_BYTES] = "";
-    if (text == NULL) {
+    if (reading->settings[KEY_SHA256] == NULL) {
         return RC_OK;
     }
     bool is_digest = strlen(text) == SHA256_HEX_BYTES - 1;
     for (size_t i = 0; is_digest && i < SHA256_HEX_BYTES - 1; i++) {
-        char c = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a') : text[i];
+        char c = text[i];
+        if (c >= 'A' && c <= 'F') {
+            c = (char)(c - 'A' + 'a');
+        }
         is_digest = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
         hex[i] = c;
     }
@@ -327,8 +338,7 @@ static enum rc take_all(struct reading *reading, struct err *err)
     return rc;
 }
 
-/* --- public --------------------------------------------------------------------------------------
- */
+/* --- public ---------------------------------------------------------------------------------- */
 
 static void decision_init(struct decision *decision)
 {

@@ -15,6 +15,7 @@
 #include "delivery/step.h"
 
 enum {
+    DECISION_FILE_BYTES_MAX = 64 * 1024,
     DECISION_COMMENT_BYTES_MAX = 4096 /* fits a journal line, however it is escaped */
 };
 
@@ -38,7 +39,7 @@ struct decision {
  * bytes    the whole file
  * file     its name, for texts
  * out      initialised here; release it also after a failure (it is then empty)
- * Returns  RC_OK; RC_RANGE longer than GUARD_DECISION_BYTES_MAX (64 KiB); RC_PERM any fault of the
+ * Returns  RC_OK; RC_RANGE longer than DECISION_FILE_BYTES_MAX; RC_PERM any fault of the
  * file, also a decision or entry that this version does not have; RC_NOMEM
  */
 enum rc decision_read(struct slice bytes, const char *file, struct decision *out,

@@ -34,7 +34,8 @@ struct identity {
  * max_bytes RC_RANGE when it is longer
  * out_fd    for identity_read; the caller drops it (fs_drop). -1 after a failure
  * Returns   RC_OK; RC_GONE; RC_PERM a symlink, not a regular file, hard-linked, writable by group
- * or others, empty, or not readable; RC_RANGE; RC_TEMP (also: a regular file that may not be read: it stays until its mode changes)
+ * or others, or empty; RC_RANGE; RC_TEMP (also: a regular file that may not be
+ *           read: it stays where it is until its mode changes)
  */
 enum rc identity_open(int dirfd, const char *name, const char *file, uint64_t max_bytes,
                       int *out_fd, struct identity *out, struct err *err) MUST_CHECK;

@@ -5,9 +5,10 @@
 
 const struct person *people_find(struct people people, const char *name)
 {
-    for (size_t i = 0; name != NULL && i < people.count; i++) {
-        if (strcmp(people.list[i].name, name) == 0) {
-            return &people.list[i];
+    const struct person *person = people.list;
+    for (size_t i = 0; name != NULL && i < people.count; i++, person++) {
+        if (strcmp(person->name, name) == 0) {
+            return person;
         }
     }
     return NULL;

@@ -19,32 +19,18 @@ static struct view fold(const char *text)
     return view;
 }
 
-#define TAKEN                                                                                      \
-    T(0)                                                                                           \
-    "taken alice revision=1 drop=2049:77:123 sha256=aa rows=100 records=90 state=target-ready\n"
+/* A line of the journal is a line here. */
+/* clang-format off */
+#define TAKEN \
+    T(0) "taken alice revision=1 drop=2049:77:123 sha256=aa rows=100 records=90 state=target-ready\n"
 #define OPENED T(1) "opened postroomd step=content sha256=b1\n"
-#define EXTRACTED                                                                                  \
-    TAKEN T(1) "prepared postroomd rows=101 records=91\n" T(                                       \
-        2) "ready postroomd state=extraction-pending\n" T(3) "extracting postroomd round=1 "       \
-                                                             "state=extracting\n" T(4) "extracted" \
-                                                                                       " postroom" \
-                                                                                       "d "        \
-                                                                                       "round=1 "  \
-                                                                                       "records="  \
-                                                                                       "89 "       \
-                                                                                       "seeds=4 "  \
-                                                                                       "archive="  \
-                                                                                       "A_1.zip "  \
-                                                                                       "sha256="   \
-                                                                                       "cc "       \
-                                                                                       "cost=1:"   \
-                                                                                       "dd "       \
-                                                                                       "stock=2:"  \
-                                                                                       "ee "       \
-                                                                                       "state="    \
-                                                                                       "extractio" \
-                                                                                       "n-to-"     \
-                                                                                       "approve\n"
+#define EXTRACTED \
+    TAKEN \
+    T(1) "prepared postroomd rows=101 records=91\n" \
+    T(2) "ready postroomd state=extraction-pending\n" \
+    T(3) "extracting postroomd round=1 state=extracting\n" \
+    T(4) "extracted postroomd round=1 records=89 seeds=4 archive=A_1.zip sha256=cc cost=1:dd " \
+         "stock=2:ee state=extraction-to-approve\n"
 
 static void view_fold__empty__nothing_taken(void **unused)
 {
@@ -89,7 +75,9 @@ static void view_fold__taken__says_what_and_who(void **unused)
 static void view_fold__extracted__archive_receipts_and_counts(void **unused)
 {
     (void)unused;
-    struct view view = fold(EXTRACTED T(5) "opened postroomd step=extraction sha256=ff\n");
+    struct view view = fold(
+        EXTRACTED
+        T(5) "opened postroomd step=extraction sha256=ff\n");
     assert_int_equal(view.state, STATE_EXTRACTION_TO_APPROVE);
     assert_int_equal(view.extraction_round, 1);
     assert_true(view.is_extracted);
@@ -111,28 +99,13 @@ static void view_fold__extracted__archive_receipts_and_counts(void **unused)
 static void view_fold__whole_life__finished_and_nothing_waits(void **unused)
 {
     (void)unused;
-    struct view view =
-        fold(
-            EXTRACTED T(5) "opened postroomd step=extraction sha256=ff\n" T(
-                6) "approved bob step=extraction file=0001-x.conf sha256=ff comment=\"well "
-                   "done\"\n" T(7) "publishing postroomd state=sending\n" T(8) "handed-over "
-                                                                               "postroomd "
-                                                                               "archive=A_1.zip "
-                                                                               "state=handed-"
-                                                                               "over\n" T(9) "finis"
-                                                                                             "hed "
-                                                                                             "postr"
-                                                                                             "oomd "
-                                                                                             "reaso"
-                                                                                             "n="
-                                                                                             "\"all"
-                                                                                             " answ"
-                                                                                             "ered"
-                                                                                             "\" "
-                                                                                             "state"
-                                                                                             "=fini"
-                                                                                             "shed"
-                                                                                             "\n");
+    struct view view = fold(
+        EXTRACTED
+        T(5) "opened postroomd step=extraction sha256=ff\n"
+        T(6) "approved bob step=extraction file=0001-x.conf sha256=ff comment=\"well done\"\n"
+        T(7) "publishing postroomd state=sending\n"
+        T(8) "handed-over postroomd archive=A_1.zip state=handed-over\n"
+        T(9) "finished postroomd reason=\"all answered\" state=finished\n");
     assert_int_equal(view.state, STATE_FINISHED);
     assert_int_equal(view.state_event, EVENT_FINISHED);
     assert_true(view.is_handed_over);
@@ -148,8 +121,7 @@ static void view_fold__whole_life__finished_and_nothing_waits(void **unused)
     view_release(&view);
 }
 
-/* --- steps
- * ----------------------------------------------------------------------------------------- */
+/* --- steps ----------------------------------------------------------------------------------- */
 
 struct step_row {
     const char *lines; /* after TAKEN and OPENED, about content */
@@ -163,31 +135,43 @@ static const struct step_row STEP_ROWS[] = {
     {T(2) "rejected bob step=content\n", STEP_STATUS_REJECTED, "bob "},
     {T(2) "approved bob step=content wanted=0\n", STEP_STATUS_APPROVED, "bob "},
     {T(2) "approved bob step=content wanted=2\n", STEP_STATUS_OPEN, "bob "},
-    {T(2) "approved bob step=content wanted=1\n" T(3) "approved dora step=content\n",
+    {T(2) "approved bob step=content wanted=1\n"
+        T(3) "approved dora step=content\n",
      STEP_STATUS_APPROVED, "bob dora "},
-    {T(2) "approved bob step=content wanted=1\n" T(3) "rejected dora step=content\n",
+    {T(2) "approved bob step=content wanted=1\n"
+        T(3) "rejected dora step=content\n",
      STEP_STATUS_REJECTED, "dora "},
-    {T(2) "approved bob step=content\n" T(3) "withdrawn bob step=content\n", STEP_STATUS_OPEN, ""},
-    {T(2) "rejected bob step=content\n" T(3) "withdrawn root step=content\n", STEP_STATUS_OPEN, ""},
-    {T(2) "approved bob step=content wanted=1\n" T(3) "approved dora step=content\n" T(
-         4) "withdrawn bob step=content\n",
+    {T(2) "approved bob step=content\n"
+        T(3) "withdrawn bob step=content\n", STEP_STATUS_OPEN, ""},
+    {T(2) "rejected bob step=content\n"
+        T(3) "withdrawn root step=content\n", STEP_STATUS_OPEN, ""},
+    {T(2) "approved bob step=content wanted=1\n"
+        T(3) "approved dora step=content\n"
+        T(4) "withdrawn bob step=content\n",
      STEP_STATUS_OPEN, "dora "},
-    {T(2) "approved bob step=content wanted=1\n" T(3) "approved dora step=content\n" T(
-         4) "withdrawn root step=content\n",
+    {T(2) "approved bob step=content wanted=1\n"
+        T(3) "approved dora step=content\n"
+        T(4) "withdrawn root step=content\n",
      STEP_STATUS_OPEN, ""},
-    {T(2) "approved bob step=content\n" T(3) "reset alice\n", STEP_STATUS_OPEN, ""},
-    {T(2) "rejected bob step=content\n" T(3) "reset alice step=content\n" T(
-         4) "approved dora step=content\n",
+    {T(2) "approved bob step=content\n"
+        T(3) "reset alice\n", STEP_STATUS_OPEN, ""},
+    {T(2) "rejected bob step=content\n"
+        T(3) "reset alice step=content\n"
+        T(4) "approved dora step=content\n",
      STEP_STATUS_APPROVED, "dora "},
-    {T(2) "approved bob step=content\n" T(3) "opened postroomd step=content sha256=b2\n",
+    {T(2) "approved bob step=content\n"
+        T(3) "opened postroomd step=content sha256=b2\n",
      STEP_STATUS_OPEN, ""},
-    {T(2) "approved bob step=content\n" T(3) "ready postroomd state=extraction-pending\n",
+    {T(2) "approved bob step=content\n"
+        T(3) "ready postroomd state=extraction-pending\n",
      STEP_STATUS_APPROVED, "bob "},
-    {T(2) "approved bob step=content\n" T(3) "ready postroomd state=extraction-pending\n" T(
-         4) "withdrawn bob step=content state=target-ready\n",
+    {T(2) "approved bob step=content\n"
+        T(3) "ready postroomd state=extraction-pending\n"
+        T(4) "withdrawn bob step=content state=target-ready\n",
      STEP_STATUS_OPEN, ""},
     {T(2) "stopped alice file=1 state=stopped\n", STEP_STATUS_CLOSED, ""},
-    {T(2) "rejected bob step=content\n" T(3) "stopped alice file=1 state=stopped\n",
+    {T(2) "rejected bob step=content\n"
+        T(3) "stopped alice file=1 state=stopped\n",
      STEP_STATUS_REJECTED, "bob "},
     {T(2) "approved bob step=target\n", STEP_STATUS_OPEN, ""},
 };
@@ -220,26 +204,16 @@ static void view_fold__answers__stand_until_withdrawn_or_reset(void **unused)
 static void view_fold__rounds__are_added_never_replaced(void **unused)
 {
     (void)unused;
-    struct view view =
-        fold(TAKEN
-                 OPENED T(2) "rejected bob step=content file=0001-b.conf comment=\"no, not "
-                             "so\"\n" T(3) "taken alice revision=2 drop=2049:78:1 "
-                                           "state=target-ready\n" T(4) "opened postroomd "
-                                                                       "step=content sha256=b2\n" T(5) "held alice file=0002-a.conf comment=wait state=target-ready\n" T(
-                                                                           6) "released alice "
-                                                                              "file=0003-a.conf "
-                                                                              "state=target-"
-                                                                              "ready\n" T(7) "appro"
-                                                                                             "ved "
-                                                                                             "dora "
-                                                                                             "step="
-                                                                                             "conte"
-                                                                                             "nt "
-                                                                                             "file="
-                                                                                             "0004-"
-                                                                                             "b."
-                                                                                             "conf"
-                                                                                             "\n" T(8) "ready postroomd state=confirmation-pending\n" T(9) "confirmed carol file=0005-c.conf comment=go state=extraction-pending\n");
+    struct view view = fold(
+        TAKEN OPENED
+        T(2) "rejected bob step=content file=0001-b.conf comment=\"no, not so\"\n"
+        T(3) "taken alice revision=2 drop=2049:78:1 state=target-ready\n"
+        T(4) "opened postroomd step=content sha256=b2\n"
+        T(5) "held alice file=0002-a.conf comment=wait state=target-ready\n"
+        T(6) "released alice file=0003-a.conf state=target-ready\n"
+        T(7) "approved dora step=content file=0004-b.conf\n"
+        T(8) "ready postroomd state=confirmation-pending\n"
+        T(9) "confirmed carol file=0005-c.conf comment=go state=extraction-pending\n");
     static const struct {
         enum step step;
         enum verb verb;
@@ -292,30 +266,37 @@ static void view_fold__many_rounds_and_files__all_are_there(void **unused)
 static void view_fold__same_file_twice__is_named_once(void **unused)
 {
     (void)unused;
-    struct view view = fold(TAKEN OPENED T(2) "approved bob step=content file=a\n" T(
-        3) "ready postroomd file=a state=scheduled\n");
+    struct view view = fold(
+        TAKEN OPENED
+        T(2) "approved bob step=content file=a\n"
+        T(3) "ready postroomd file=a state=scheduled\n");
     assert_int_equal(view.file_count, 1);
     view_release(&view);
 }
 
-/* --- states
- * ---------------------------------------------------------------------------------------- */
+/* --- states ---------------------------------------------------------------------------------- */
 
 static void view_fold__confirmation_pending__opens_the_step_delivery(void **unused)
 {
     (void)unused;
-    struct view view = fold(TAKEN T(2) "ready postroomd state=confirmation-pending\n");
+    struct view view = fold(
+        TAKEN
+        T(2) "ready postroomd state=confirmation-pending\n");
     assert_true(view.steps[STEP_DELIVERY].is_open);
     assert_int_equal(view.steps[STEP_DELIVERY].opened_ns, NS(2));
     view_release(&view);
-    view = fold(TAKEN T(1) "opened postroomd step=delivery sha256=d1\n" T(
-        2) "ready postroomd state=confirmation-pending\n");
+    view = fold(
+        TAKEN
+        T(1) "opened postroomd step=delivery sha256=d1\n"
+        T(2) "ready postroomd state=confirmation-pending\n");
     assert_int_equal(view.steps[STEP_DELIVERY].opened_ns, NS(1));
     assert_string_equal(view.steps[STEP_DELIVERY].sha256, "d1");
     view_release(&view);
-    view = fold(TAKEN T(2) "ready postroomd state=confirmation-pending\n" T(
-        3) "confirmed carol state=extraction-pending\n" T(4) "withdrawn root step=target "
-                                                             "state=target-ready\n");
+    view = fold(
+        TAKEN
+        T(2) "ready postroomd state=confirmation-pending\n"
+        T(3) "confirmed carol state=extraction-pending\n"
+        T(4) "withdrawn root step=target state=target-ready\n");
     assert_int_equal(view.steps[STEP_DELIVERY].status, STEP_STATUS_CLOSED);
     view_release(&view);
 }
@@ -323,8 +304,10 @@ static void view_fold__confirmation_pending__opens_the_step_delivery(void **unus
 static void view_fold__restart__back_to_pending_and_the_next_round(void **unused)
 {
     (void)unused;
-    struct view view = fold(EXTRACTED T(5) "opened postroomd step=extraction sha256=ff\n" T(
-        6) "restarted bob file=0001-r round=1 state=extraction-pending\n");
+    struct view view = fold(
+        EXTRACTED
+        T(5) "opened postroomd step=extraction sha256=ff\n"
+        T(6) "restarted bob file=0001-r round=1 state=extraction-pending\n");
     assert_int_equal(view.state, STATE_EXTRACTION_PENDING);
     assert_false(view.is_extracted);
     assert_int_equal(view.extraction_round, 1);
@@ -334,8 +317,10 @@ static void view_fold__restart__back_to_pending_and_the_next_round(void **unused
     assert_int_equal(view.rounds[0]->verb, VERB_RESTART);
     assert_int_equal(view.rounds[0]->step, STEP_EXTRACTION);
     view_release(&view);
-    view = fold(EXTRACTED T(6) "restarted bob round=1 state=extraction-pending\n" T(
-        7) "extracting postroomd round=2 state=extracting\n");
+    view = fold(
+        EXTRACTED
+        T(6) "restarted bob round=1 state=extraction-pending\n"
+        T(7) "extracting postroomd round=2 state=extracting\n");
     assert_int_equal(view.extraction_round, 2);
     assert_false(view.is_extracted);
     assert_string_equal(view.cost_receipt, "");
@@ -345,16 +330,20 @@ static void view_fold__restart__back_to_pending_and_the_next_round(void **unused
 static void view_fold__revision_while_in_extract__approval_of_the_file_is_gone(void **unused)
 {
     (void)unused;
-    struct view view = fold(EXTRACTED T(5) "opened postroomd step=extraction sha256=ff\n" T(
-        6) "taken root revision=2 drop=x rows=5 records=4 state=target-ready\n");
+    struct view view = fold(
+        EXTRACTED
+        T(5) "opened postroomd step=extraction sha256=ff\n"
+        T(6) "taken root revision=2 drop=x rows=5 records=4 state=target-ready\n");
     assert_int_equal(view.state, STATE_TARGET_READY);
     assert_string_equal(view.dropper, "root");
     assert_int_equal(view.steps[STEP_EXTRACTION].status, STEP_STATUS_CLOSED);
     assert_int_equal(view.rows, 5);
     assert_int_equal(view.seeds, 0);
     view_release(&view);
-    view = fold(EXTRACTED T(5) "opened postroomd step=extraction sha256=ff\n" T(
-        6) "taken root revision=2 drop=x state=extraction-to-approve\n");
+    view = fold(
+        EXTRACTED
+        T(5) "opened postroomd step=extraction sha256=ff\n"
+        T(6) "taken root revision=2 drop=x state=extraction-to-approve\n");
     assert_true(view.steps[STEP_EXTRACTION].is_open);
     assert_string_equal(view.archive, "A_1.zip");
     view_release(&view);
@@ -363,20 +352,24 @@ static void view_fold__revision_while_in_extract__approval_of_the_file_is_gone(v
 static void view_fold__reason__until_the_state_changes_without_one(void **unused)
 {
     (void)unused;
-    struct view view = fold(TAKEN T(1) "preparation-error postroomd reason=\"line 7: too many "
-                                       "fields\" state=preparation-error\n" T(
-                                           2) "held alice comment=x state=preparation-error\n");
+    struct view view = fold(
+        TAKEN
+        T(1) "preparation-error postroomd reason=\"line 7: too many fields\" state=preparation-error\n"
+        T(2) "held alice comment=x state=preparation-error\n");
     assert_string_equal(view.reason, "line 7: too many fields");
     assert_int_equal(view.since_ns, NS(1)); /* a hold is no new state */
     view_release(&view);
-    view =
-        fold(TAKEN T(1) "preparation-error postroomd reason=\"line 7\" state=preparation-error\n" T(
-            2) "taken alice revision=2 drop=x state=target-ready\n");
+    view = fold(
+        TAKEN
+        T(1) "preparation-error postroomd reason=\"line 7\" state=preparation-error\n"
+        T(2) "taken alice revision=2 drop=x state=target-ready\n");
     assert_string_equal(view.reason, "");
     assert_int_equal(view.since_ns, NS(2));
     view_release(&view);
-    view = fold(TAKEN T(1) "extracting postroomd round=1 state=extracting\n" T(
-        2) "extraction-failed postroomd round=1 reason=\"disk full\"\n");
+    view = fold(
+        TAKEN
+        T(1) "extracting postroomd round=1 state=extracting\n"
+        T(2) "extraction-failed postroomd round=1 reason=\"disk full\"\n");
     assert_string_equal(view.reason, "disk full");
     assert_int_equal(view.state, STATE_EXTRACTING);
     view_release(&view);
@@ -385,18 +378,25 @@ static void view_fold__reason__until_the_state_changes_without_one(void **unused
 static void view_fold__hold__until_released_or_ended(void **unused)
 {
     (void)unused;
-    struct view view =
-        fold(TAKEN T(1) "held bob file=1 comment=\"wait a bit\" state=target-ready\n");
+    struct view view = fold(
+        TAKEN
+        T(1) "held bob file=1 comment=\"wait a bit\" state=target-ready\n");
     assert_true(view.is_held);
     assert_string_equal(view.held_by, "bob");
     assert_string_equal(view.held_comment, "wait a bit");
     assert_int_equal(view.held_ns, NS(1));
     view_release(&view);
-    view = fold(TAKEN T(1) "held bob\n" T(2) "released alice\n");
+    view = fold(
+        TAKEN
+        T(1) "held bob\n"
+        T(2) "released alice\n");
     assert_false(view.is_held);
     assert_string_equal(view.held_by, "");
     view_release(&view);
-    view = fold(TAKEN T(1) "held bob\n" T(2) "stopped alice file=2 reason=enough state=stopped\n");
+    view = fold(
+        TAKEN
+        T(1) "held bob\n"
+        T(2) "stopped alice file=2 reason=enough state=stopped\n");
     assert_false(view.is_held);
     assert_int_equal(view.rounds[1]->verb, VERB_STOP);
     view_release(&view);
@@ -405,7 +405,9 @@ static void view_fold__hold__until_released_or_ended(void **unused)
 static void view_fold__stopped_by_the_daemon__is_no_decision(void **unused)
 {
     (void)unused;
-    struct view view = fold(TAKEN T(1) "stopped postroomd reason=x state=stopped\n");
+    struct view view = fold(
+        TAKEN
+        T(1) "stopped postroomd reason=x state=stopped\n");
     assert_int_equal(view.round_count, 0);
     view_release(&view);
 }
@@ -413,8 +415,9 @@ static void view_fold__stopped_by_the_daemon__is_no_decision(void **unused)
 static void view_fold__unknown_event__state_reason_and_file_count(void **unused)
 {
     (void)unused;
-    struct view view = fold(TAKEN T(
-        1) "enlightened postroomd state=scheduled reason=why file=f rows=7 step=nonsense\n");
+    struct view view = fold(
+        TAKEN
+        T(1) "enlightened postroomd state=scheduled reason=why file=f rows=7 step=nonsense\n");
     assert_int_equal(view.state, STATE_SCHEDULED);
     assert_int_equal(view.state_event, EVENT_COUNT);
     assert_int_equal(view.last_event, EVENT_COUNT);
@@ -424,13 +427,14 @@ static void view_fold__unknown_event__state_reason_and_file_count(void **unused)
     view_release(&view);
 }
 
-/* --- damage
- * ---------------------------------------------------------------------------------------- */
+/* --- damage ---------------------------------------------------------------------------------- */
 
 static void view_fold__torn_tail__is_not_read_but_told(void **unused)
 {
     (void)unused;
-    struct view view = fold(TAKEN T(1) "stopped alice state=stop");
+    struct view view = fold(
+        TAKEN
+        T(1) "stopped alice state=stop");
     assert_int_equal(view.state, STATE_TARGET_READY);
     assert_int_equal(view.tail.torn_bytes, strlen(T(1) "stopped alice state=stop"));
     assert_int_equal(view.tail.line_count, 1);
@@ -495,8 +499,7 @@ static void view_fold__random_lines__end_in_a_result(void **unused)
     }
 }
 
-/* --- the file
- * -------------------------------------------------------------------------------------- */
+/* --- the file -------------------------------------------------------------------------------- */
 
 static void view_load__written_by_the_journal__is_folded(void **state)
 {
