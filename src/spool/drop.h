@@ -24,8 +24,8 @@ enum {
  *
  * Plain names: 1 to DROP_FILE_NAME_BYTES bytes of UTF-8, no slash, backslash or control character,
  * not beginning with '.' or '-', not one of the names that postroom keeps in a delivery itself
- * (journal, basis, decisions, settings.conf, ...: docs/SPOOL.md). Returns NULL when it is plain,
- * else a static text: what is wrong; what to do
+ * (journal, basis, decisions, settings.conf, ...: docs/SPOOL.md).
+ * Returns NULL when it is plain, else a static text: what is wrong; what to do
  */
 const char *drop_name_fault(const char *name);
 
@@ -56,8 +56,10 @@ struct drop_files {
  *
  * dirfd    the dropped directory, readable
  * out      names and sizes, or NULL; release it
- * Returns  RC_OK; RC_PERM the first fault (of the names, then of the files in byte order): "NAME:
- * is a symlink; ..."; RC_RANGE too many files; RC_TEMP; RC_NOMEM
+ * Returns  RC_OK
+ *          RC_PERM   the first fault, of the names, then of the files in byte order:
+ *                    "NAME: is a symbolic link; ..."
+ *          RC_RANGE  too many files;  RC_TEMP;  RC_NOMEM
  */
 enum rc drop_check(int dirfd, struct drop_files *out, struct err *err) MUST_CHECK;
 

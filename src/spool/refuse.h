@@ -25,20 +25,26 @@ struct refusal {
 /*
  * spool_refuse - write NAME.reason, then move door/NAME to refused/NAME
  *
- * name    as it lies in the door, raw bytes; in refused/ other bytes than A-Z a-z 0-9 . _ + = @ -
- * become '_' reason  text, kept as it is with control bytes escaped, a newline added; cut at
- * REFUSE_REASON_BYTES_MAX Not synced: a crash leaves at most a reason without its drop, and the
- * same call after it uses that name again.
+ * name    as it lies in the door, raw bytes; in refused/ control characters, slashes, backslashes
+ *         and bytes that are no UTF-8 become '_', so does a leading '.' or '-'; cut at 200 bytes
+ * reason  text; its lines are kept, other control characters escaped, a newline added; cut at
+ *         REFUSE_REASON_BYTES_MAX
+ * Not synced: a crash leaves at most a reason without its drop, and the same call after it uses
+ * that name again.
  *
- * Returns RC_OK; RC_GONE there is no such drop any more (its reason may have been written); RC_TEMP
- * nothing moved, try again; RC_RANGE REFUSE_NUMBER_MAX passed; RC_IO outcome of the rename unknown
+ * Returns RC_OK
+ *         RC_GONE   there is no such drop (any more)
+ *         RC_TEMP   nothing moved, try again
+ *         RC_RANGE  REFUSE_NUMBER_MAX passed;  RC_NOMEM
+ *         RC_IO     outcome of the rename unknown
  */
 enum rc spool_refuse(const struct spool *spool, int door, const char *name, const char *reason,
                      struct refusal *out, struct err *err) MUST_CHECK;
 
 /*
  * spool_refuse_reason - only the reason, for what was not moved (a stuck drop); the same reason
- * again changes nothing Returns as spool_refuse
+ * again changes nothing
+ * Returns as spool_refuse
  */
 enum rc spool_refuse_reason(const struct spool *spool, const char *name, const char *reason,
                             struct refusal *out, struct err *err) MUST_CHECK;

@@ -59,9 +59,12 @@ enum rc spool_locate(const struct spool *spool, const char *id, enum stage *out,
  * spool_scan - call fn(ctx, id) for every delivery of a stage, in byte order of the ids
  *
  * Names that begin with a dot and names that are no ids are passed over. The list is read before
- * the first call: fn may move and remove deliveries. Returns  RC_OK; what fn returned, if it was
- * not RC_OK (the scan ends there); RC_RANGE more than STAGE_DELIVERIES_MAX; RC_NOMEM; RC_TEMP;
- * RC_GONE (read-only spool without that stage)
+ * the first call: fn may move and remove deliveries.
+ *
+ * Returns  RC_OK
+ *          what fn returned, if it was not RC_OK: the scan ends there
+ *          RC_RANGE  more than STAGE_DELIVERIES_MAX
+ *          RC_GONE   read-only spool without that stage;  RC_TEMP;  RC_NOMEM
  */
 enum rc spool_scan(const struct spool *spool, enum stage stage,
                    enum rc (*fn)(void *ctx, const char *id), void *ctx, struct err *err) MUST_CHECK;

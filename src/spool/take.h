@@ -28,9 +28,12 @@ struct take_result {
 
 /*
  * take_files - copy opened files (drop_open_files)
- * Returns  RC_OK; RC_TEMP "still changing": size or times of a file moved during the copy, or the
- * disk is full; RC_RANGE more than limits->total_bytes; RC_EXISTS dst is not empty; RC_PERM no
- * delivery.conf; RC_NOMEM
+ * Returns  RC_OK
+ *          RC_TEMP    "still changing": size or times of a file changed during the copy; or the
+ *                     disk is full
+ *          RC_RANGE   more than limits->total_bytes
+ *          RC_EXISTS  dst is not empty
+ *          RC_PERM    no delivery.conf;  RC_NOMEM
  */
 enum rc take_files(struct drop_files *files, int dst, const struct take_limits *limits,
                    struct take_result *out, struct err *err) MUST_CHECK;
@@ -46,11 +49,17 @@ enum rc take_directory(int src, int dst, const struct take_limits *limits, struc
  * kind  DROP_TAR, DROP_TAR_GZ, DROP_TAR_ZST, DROP_ZIP (asserted)
  *
  * Only regular members with plain names, with or without one top folder (the same for all); folders
- * alone are ignored. Returns  RC_OK RC_PERM     a member outside (absolute, "..", a folder in the
- * folder), a link, a device, an encrypted member, a name twice, a name that is not plain, no
- * delivery.conf; the member is named RC_CORRUPT  cut short, damaged, or not of that kind RC_RANGE
- * more than DROP_FILES_MAX members, limits->total_bytes, or the ratio RC_TEMP     it changed
- * meanwhile, or the disk is full;  RC_NOMEM Memory   below 32 MiB (zstd windows up to 8 MiB... see
+ * alone are ignored.
+ *
+ * Returns  RC_OK
+ *          RC_PERM     a member outside (absolute, "..", a folder in the folder), a link, a device,
+ *                      an encrypted member, a name twice, a name that is not plain (each with the
+ *                      member's name), no delivery.conf
+ *          RC_CORRUPT  cut short, damaged, or not of that kind
+ *          RC_RANGE    more than DROP_FILES_MAX files, limits->total_bytes, TAKE_RATIO
+ *          RC_TEMP     it changed meanwhile, or the disk is full
+ *          RC_EXISTS   dst is not empty;  RC_NOMEM
+ * Memory   below 16 MiB; zstd: its window besides, at most 128 MiB
  */
 enum rc take_package(int fd, enum drop_kind kind, int dst, const struct take_limits *limits,
                      struct take_result *out, struct err *err) MUST_CHECK;

@@ -33,9 +33,12 @@ void unpack_free(struct unpack *unpack);
 
 /*
  * unpack_next - the next bytes; *out_len 0 is the end, reached only when the stream ended as its
- * format wants *out_bytes is valid until the next call. Returns  RC_OK; RC_CORRUPT cut short,
- * damaged, or not of that kind; RC_RANGE a limit (TAKE_RATIO, total); RC_TEMP; RC_NOMEM. After a
- * failure every call fails.
+ * format wants
+ * *out_bytes is valid until the next call.
+ * Returns  RC_OK
+ *          RC_CORRUPT  cut short, damaged, or not of that kind
+ *          RC_RANGE    a limit (TAKE_RATIO, the total);  RC_TEMP;  RC_NOMEM
+ * After a failure every call fails.
  */
 enum rc unpack_next(struct unpack *unpack, const void **out_bytes, size_t *out_len,
                     struct err *err) MUST_CHECK;

@@ -36,7 +36,7 @@ enum spool_place {
 struct spool;
 
 struct spool_options {
-    int64_t group;     /* gid of the operators; -1: this process's group */
+    int64_t group;     /* gid of the operators; -1: groups are left as they are */
     bool is_read_only; /* the command: nothing is made or checked, what is missing has descriptor
                           -1, and a door that its user cannot list is opened with O_PATH (good for
                           dropping by fs_put_volatile, not for listing) */
@@ -52,8 +52,9 @@ struct spool_options {
  *
  * Returns  RC_OK
  *          RC_PERM  a configuration fault (exit 78), its mend in the text: not ours, more than one
- * file system, a kind of file system that does not keep the spool's promises, a symlink or a file
- * in the place of a directory RC_GONE  the parent of path (read-only: path itself) does not exist
+ *                   file system, a kind of file system that does not keep the spool's promises, a
+ *                   symlink or a file in the place of a directory
+ *          RC_GONE  the parent of path (read-only: path itself) does not exist
  *          RC_TEMP, RC_NOMEM
  */
 enum rc spool_open(const char *path, const char *routers, const struct spool_options *options,

@@ -3,10 +3,13 @@
  * group sync, fs_sync_filesystem, makes it durable)
  *
  * All names are relative to a directory descriptor. Results common to all acts:
- *   RC_TEMP   ENOSPC, EDQUOT, EMFILE, EIO in a read or write...: nothing was published; try again
- * later RC_GONE   ENOENT       RC_EXISTS  EEXIST      RC_PERM  EACCES, EPERM, symlink, wrong kind
- * of file RC_NOMEM  no memory RC_IO     a sync, a close after a write, or a rename failed so that
- * the state on disk is unknown: stop this process, never sync again, read back after a restart
+ *   RC_TEMP    ENOSPC, EDQUOT, EMFILE, EIO in a read or write: nothing was published; try later
+ *   RC_GONE    ENOENT
+ *   RC_EXISTS  EEXIST
+ *   RC_PERM    EACCES, EPERM, a symlink, the wrong kind of file
+ *   RC_NOMEM   no memory
+ *   RC_IO      a sync, a close after a write, or a rename failed so that the state on disk is
+ *              unknown: stop this process, never sync again, read back after a restart
  * Descriptors are O_CLOEXEC. Temporary files are named .NAME.tmp, so that scans do not look at
  * them; what a crash leaves is removed by the next put of that name.
  */
@@ -26,8 +29,7 @@ enum {
     FS_TREE_ENTRIES_MAX = 1000000 /* fs_remove_tree: entries of one call */
 };
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 /*
  * fs_open_beneath - open what exists below dirfd; no symlink, magic link or other file system on
@@ -35,8 +37,8 @@ enum {
  *
  * name    may hold slashes ("basis/target"); ".." and absolute names are refused by the kernel
  * flags   of open(2), without O_CREAT (asserted); O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK and O_NOCTTY
- * are added, so that a FIFO does not block (check S_ISREG before reading) Returns RC_OK; RC_GONE;
- * RC_PERM (also: a kernel without openat2, never silently less); RC_TEMP
+ *         are added, so that a FIFO does not block (check S_ISREG before reading)
+ * Returns RC_OK; RC_GONE; RC_PERM (also: a kernel without openat2, never silently less); RC_TEMP
  */
 enum rc fs_open_beneath(int dirfd, const char *name, int flags, int *out_fd,
                         struct err *err) MUST_CHECK;
@@ -46,8 +48,8 @@ enum rc fs_open_dir(int dirfd, const char *name, int *out_fd, struct err *err) M
 
 /*
  * fs_open_door - a directory to put things into: fs_open_dir, or where it may not be listed by its
- * O_PATH descriptor (good for fs_put_volatile and moves, not for listing or syncing) Returns as
- * fs_open_dir
+ * O_PATH descriptor (good for fs_put_volatile and moves, not for listing or syncing)
+ * Returns as fs_open_dir
  */
 enum rc fs_open_door(int dirfd, const char *name, int *out_fd, struct err *err) MUST_CHECK;
 
@@ -74,8 +76,7 @@ enum rc fs_close(int *fd, struct err *err) MUST_CHECK;
 /* fs_drop - close a descriptor whose bytes do not matter any more; *fd is -1 afterwards */
 void fs_drop(int *fd);
 
-/* --- bytes -------------------------------------------------------------------------------------
- */
+/* ---- bytes ---- */
 
 /*
  * fs_write_all - write every byte, over short writes and EINTR
@@ -104,8 +105,10 @@ enum rc fs_append_durable(int fd, const void *bytes, size_t len, struct err *err
  *
  * name   one component, at most FS_NAME_BYTES_MAX bytes (else RC_PERM)
  * mode   exactly, whatever the umask
- * Returns RC_OK it is there, also after a power cut; RC_TEMP, RC_PERM, RC_GONE the old NAME is
- * untouched; RC_IO  NAME is the old or the new file, whole Cost   1 file, 2 fsync, 1 rename
+ * Returns RC_OK  it is there, also after a power cut
+ *         RC_TEMP, RC_PERM, RC_GONE  the old NAME is untouched
+ *         RC_IO  NAME is the old or the new file, whole
+ * Cost    1 file, 2 fsync, 1 rename
  */
 enum rc fs_put_durable(int dirfd, const char *name, mode_t mode, const void *bytes, size_t len,
                        struct err *err) MUST_CHECK;
@@ -143,8 +146,7 @@ enum rc fs_reserve(int fd, uint64_t len, struct err *err) MUST_CHECK;
 /* fs_truncate - cut a file to len bytes, not synced */
 enum rc fs_truncate(int fd, uint64_t len, struct err *err) MUST_CHECK;
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 /*
  * fs_move_noreplace - rename, refusing to replace; not synced
@@ -154,8 +156,7 @@ enum rc fs_truncate(int fd, uint64_t len, struct err *err) MUST_CHECK;
 enum rc fs_move_noreplace(int from_dirfd, const char *from, int to_dirfd, const char *to,
                           struct err *err) MUST_CHECK;
 
-/* fs_move_durable - fs_move_noreplace, then both directories synced. RC_IO: moved or not, ask again
- */
+/* fs_move_durable - fs_move_noreplace, then both directories synced. RC_IO: moved or not */
 enum rc fs_move_durable(int from_dirfd, const char *from, int to_dirfd, const char *to,
                         struct err *err) MUST_CHECK;
 
@@ -214,18 +215,16 @@ struct fs_names {
 enum rc fs_list(int dirfd, size_t max, struct fs_names *out, struct err *err) MUST_CHECK;
 void fs_names_release(struct fs_names *names);
 
-/* --- syncing -----------------------------------------------------------------------------------
- */
+/* ---- syncing ---- */
 
 /* Each returns RC_OK or RC_IO, whatever the errno: a failed sync is never tried again. */
 enum rc fs_sync_file(int fd, struct err *err) MUST_CHECK; /* fsync */
 enum rc fs_sync_data(int fd, struct err *err) MUST_CHECK; /* fdatasync */
 enum rc fs_sync_dir(int fd, struct err *err) MUST_CHECK;  /* fsync; not for O_PATH */
-enum rc fs_sync_filesystem(int fd,
-                           struct err *err) MUST_CHECK; /* syncfs: all of it, one group sync */
+/* syncfs: all of it, one group sync */
+enum rc fs_sync_filesystem(int fd, struct err *err) MUST_CHECK;
 
-/* --- the file system ----------------------------------------------------------------------------
- */
+/* ---- the file system ---- */
 
 /*
  * fs_type_is_local - the file system keeps the promises that the spool builds on

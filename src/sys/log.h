@@ -34,8 +34,8 @@ void log_set_level(enum log_level level);
 /* log_set_fd - write to another descriptor (tests); at start 2 */
 void log_set_fd(int fd);
 
-/* log_add_escaped - bytes as they may stand in a line: control bytes, DEL, backslash and bytes that
- * are no UTF-8 as \xNN */
+/* log_add_escaped - bytes as they may stand in a line: control characters (C0, DEL, C1)
+ * and bytes that are no UTF-8 as \xNN; doing it twice is as doing it once */
 void log_add_escaped(struct buf *buf, struct slice bytes);
 
 #endif

@@ -24,16 +24,19 @@ enum {
 
 struct loop;
 
+/* loop_open - RC_OK; RC_TEMP no descriptor to be had; RC_NOMEM */
 enum rc loop_open(struct loop **out, struct err *err) MUST_CHECK;
 
 /* loop_free - end all watches (the watched descriptors stay open) and restore the signal mask; NULL
- * is allowed. loop_open: RC_TEMP, RC_NOMEM. */
+ * is allowed */
 void loop_free(struct loop *loop);
 
 /*
- * loop_watch_fd - call fn(ctx, fd, events) while fd is ready for one of `events` (LOOP_READ |
- * LOOP_WRITE) Level-triggered. Returns RC_OK; RC_EXISTS fd is watched already; RC_PERM fd cannot be
- * waited for (a regular file); RC_RANGE; RC_TEMP
+ * loop_watch_fd - call fn(ctx, fd, events) while fd is ready for one of `events`
+ *
+ * events   LOOP_READ | LOOP_WRITE; level-triggered
+ * Returns  RC_OK; RC_EXISTS fd is watched already; RC_PERM fd cannot be waited for (a regular
+ *          file); RC_RANGE; RC_TEMP
  */
 enum rc loop_watch_fd(struct loop *loop, int fd, int events,
                       void (*fn)(void *ctx, int fd, int events), void *ctx,
@@ -61,8 +64,8 @@ struct loop_change {
  *
  * dirfd      borrowed for the call only; may be O_PATH
  * out_watch  for loop_unwatch_dir
- * Returns    RC_OK; RC_EXISTS that directory is watched already; RC_RANGE; RC_TEMP (the kernel's
- * limit of watches); RC_PERM no permission to read it
+ * Returns    RC_OK; RC_EXISTS that directory is watched already; RC_RANGE; RC_TEMP the kernel's
+ *            limit of watches; RC_PERM no directory, or no permission to read it
  */
 enum rc loop_watch_dir(struct loop *loop, int dirfd,
                        void (*fn)(void *ctx, const struct loop_change *change), void *ctx,
@@ -81,7 +84,8 @@ void loop_cancel(struct loop *loop, uint64_t timer);
 
 /*
  * loop_signals - SIGTERM, SIGINT and SIGHUP are blocked and reported as fn(ctx, signal); SIGPIPE is
- * ignored Call once, before threads start. Returns RC_OK; RC_EXISTS called twice; RC_TEMP
+ * ignored
+ * Call once, before threads start. Returns RC_OK; RC_EXISTS called twice; RC_TEMP
  */
 enum rc loop_signals(struct loop *loop, void (*fn)(void *ctx, int signal_number), void *ctx,
                      struct err *err) MUST_CHECK;
@@ -97,9 +101,9 @@ enum rc loop_child(struct loop *loop, pid_t pid, int pidfd,
                    struct err *err) MUST_CHECK;
 
 /*
- * loop_run_once - wait for the next events, at most timeout_ms (-1: no limit but the next timer; 0:
- * only look), and call back Returns RC_OK, also when nothing happened; RC_TEMP the wait itself
- * failed
+ * loop_run_once - wait for the next events and call back
+ * timeout_ms  at most; -1: no limit but the next timer; 0: only look
+ * Returns RC_OK, also when nothing happened; RC_TEMP the wait itself failed
  */
 enum rc loop_run_once(struct loop *loop, int timeout_ms, struct err *err) MUST_CHECK;
 

@@ -8,8 +8,9 @@
 
 /*
  * notify_send - one datagram to $NOTIFY_SOCKET: "READY=1", "STOPPING=1",
- * "RELOADING=1\nMONOTONIC_USEC=...", "STATUS=..." Returns RC_OK, also without NOTIFY_SOCKET;
- * RC_PERM its value is no socket address; RC_TEMP, RC_GONE it was not sent
+ * "RELOADING=1\nMONOTONIC_USEC=...", "STATUS=..."
+ * Returns RC_OK, also without NOTIFY_SOCKET; RC_PERM its value is no socket address; RC_TEMP,
+ *         RC_GONE it was not sent
  */
 enum rc notify_send(const char *state, struct err *err) MUST_CHECK;
 

@@ -3,14 +3,15 @@
  *
  * Called from a single-threaded process. The child has the same memory image (configuration,
  * templates) and then:
- *   - dies with its parent (PDEATHSIG), named `name`, signals as at program start, no core dumps,
- * cannot be traced
+ *   - dies with its parent (PDEATHSIG), is named `name`, has signals as at program start (but
+ *     SIGPIPE ignored), leaves no core dump, cannot be traced
  *   - holds only keep_fds, the report descriptor and stderr; 0 and 1 are /dev/null
  *   - has no capability and cannot get one (no_new_privs)
- *   - landlock: opens files only below `dirs`; seccomp: no sockets, no programs, no forks, no
- * tracing, no mounts, no keys, no signals to others. Refused calls give EPERM or EACCES. Threads
- * and file work are usable. What the kernel lacks is logged once (event "confinement-missing") and
- * the worker runs without it.
+ *   - landlock: opens files only below `dirs`
+ *   - seccomp: no sockets, no programs, no forks, no tracing, no mounts, no keys, no signals to
+ *     others, no symlinks
+ * Refused calls give EPERM or EACCES. Threads and file work are usable. What the kernel lacks is
+ * logged once (event "confinement-missing") and the worker runs without it.
  *
  * Not usable in the body: getpwnam and the like, iconv_open, dlopen, programs, new sockets (but see
  * may_connect): load what needs files before. libcrypto is initialised before the fork.
@@ -68,7 +69,8 @@ struct worker {
 /*
  * worker_start - fork and confine, then run the body in the child
  * Returns RC_OK; RC_TEMP no process or descriptor to be had; RC_NOMEM; RC_RANGE too many
- * descriptors or directories Cost    about 0.3 ms
+ *         descriptors or directories, or one to keep that is not open (-1)
+ * Cost    about 0.3 ms
  */
 enum rc worker_start(const struct worker_options *options, struct worker *out,
                      struct err *err) MUST_CHECK;
