@@ -181,7 +181,8 @@ static void order_read__every_setting__is_taken(void **state)
     order_free(order);
 }
 
-/* --- frozen ------------------------------------------------------------------------------------ */
+/* --- frozen ------------------------------------------------------------------------------------
+ */
 
 static void check_round_trip(const struct order *order)
 {
@@ -289,7 +290,8 @@ static void order_set_layout__another_layout__replaces_it_alone(void **state)
     order_free(before);
 }
 
-/* --- layers ------------------------------------------------------------------------------------ */
+/* --- layers ------------------------------------------------------------------------------------
+ */
 
 static void order_read__defaults_campaign_delivery__the_nearest_wins(void **state)
 {
@@ -435,7 +437,8 @@ static void order_read__budget_without_target__is_off_with_a_warning(void **stat
     house_free(house);
 }
 
-/* --- refused ----------------------------------------------------------------------------------- */
+/* --- refused -----------------------------------------------------------------------------------
+ */
 
 static void order_read__names_that_do_not_exist__are_refused_with_line(void **state)
 {
@@ -557,7 +560,38 @@ static void order_read__bytes_that_libconfig_must_not_see__are_refused(void **st
     house_free(house);
 }
 
-/* --- files ------------------------------------------------------------------------------------- */
+/* Bytes of a good delivery.conf exchanged, dropped and doubled: any verdict, never a crash. */
+static void order_read__20000_damaged_texts__are_taken_or_refused(void **state)
+{
+    (void)state;
+    static const char bytes[] = "{}()[]\",;=:#/*@-0129.Lx\\\n \tabe\xFF";
+    uint64_t random = UINT64_C(0x2545F4914F6CDD1D);
+    struct house *house = load_house(SAMPLE_HOUSE);
+    int taken = 0;
+    for (int round = 0; round < 20000; round++) {
+        char text[sizeof FULL];
+        memcpy(text, FULL, sizeof text);
+        for (int i = 0; i < 1 + round % 3; i++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            size_t at = (size_t)(random >> 20) % (sizeof text - 1);
+            text[at] = bytes[(random >> 8) % (sizeof bytes - 1)];
+        }
+        struct reading reading = read_with(house, &ALICE, text);
+        assert_true(reading.rc == RC_OK || reading.rc == RC_PERM || reading.rc == RC_RANGE);
+        if (reading.rc == RC_OK) {
+            taken++;
+            check_round_trip(reading.order);
+        }
+        reading_end(&reading);
+    }
+    assert_true(taken > 100);
+    house_free(house);
+}
+
+/* --- files -------------------------------------------------------------------------------------
+ */
 
 static void order_files__every_role__recipients_first(void **state)
 {
@@ -617,7 +651,8 @@ static void order_read__more_files_than_allowed__is_refused(void **state)
     buf_release(&text);
 }
 
-/* --- revisions --------------------------------------------------------------------------------- */
+/* --- revisions ---------------------------------------------------------------------------------
+ */
 
 static unsigned changes(const char *before, const char *after)
 {
@@ -656,7 +691,8 @@ static void order_changes__one_setting__gives_its_part_alone(void **state)
                      ORDER_CHANGED_ABOUT | ORDER_CHANGED_DOCUMENTS);
 }
 
-/* --- the house's part -------------------------------------------------------------------------- */
+/* --- the house's part --------------------------------------------------------------------------
+ */
 
 static void house_refused(const char *text, const char *expected)
 {
@@ -735,6 +771,7 @@ int main(void)
         cmocka_unit_test(order_read__service_that_encrypts__is_refused),
         cmocka_unit_test(order_read__times_that_contradict__are_refused),
         cmocka_unit_test(order_read__bytes_that_libconfig_must_not_see__are_refused),
+        cmocka_unit_test(order_read__20000_damaged_texts__are_taken_or_refused),
         cmocka_unit_test(order_files__every_role__recipients_first),
         cmocka_unit_test(order_file_name_check__names_that_lead_elsewhere__are_refused),
         cmocka_unit_test(order_read__more_files_than_allowed__is_refused),
