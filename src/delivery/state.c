@@ -8,7 +8,7 @@
 
 struct state_entry {
     const char *name;
-    enum delivery_stage stage;
+    enum stage stage;
     const char *shown_as;
 };
 
@@ -33,8 +33,6 @@ static const struct state_entry STATES[STATE_COUNT] = {
     [STATE_STOPPED] = {"stopped", STAGE_DONE, "Stopped"},
     [STATE_FAILED] = {"failed", STAGE_DONE, "Failed"},
 };
-
-static const char *const STAGES[STAGE_COUNT] = {"pending", "extract", "outbox", "done"};
 
 static const char *const EVENTS[EVENT_COUNT] = {
     [EVENT_TAKEN] = "taken",
@@ -97,7 +95,7 @@ struct edge {
 
 /*
  *                 preparation-error
- *                   ^          | taken (a revision)
+ *                   ^ *        | taken (a revision)
  *                   |          v
  *    taken ------> target-ready <------------------------------------. withdrawn, reset,
  *                   | ready                                          | taken (a revision)
@@ -124,14 +122,17 @@ struct edge {
  *              handed-over --> acknowledged, router-refused
  *                   |
  *                   v
- *                finished          stopped: from everywhere        failed: from everywhere before
- * handed-over
+ *                finished
+ *
+ *    *        also from extraction-pending, confirmation-pending and extracting
+ *    stopped  from everywhere;  failed  from everywhere before handed-over
  */
 static const struct edge EDGES[] = {
     {EVENT_TAKEN, S(NONE) | PENDING, STATE_TARGET_READY},
     {EVENT_TAKEN, EXTRACT, FORK_TAKEN},
     {EVENT_PREPARED, S(TARGET_READY), SAME},
-    {EVENT_PREPARATION_ERROR, S(TARGET_READY) | S(CONFIRMATION_PENDING) | S(EXTRACTION_PENDING),
+    {EVENT_PREPARATION_ERROR,
+     S(TARGET_READY) | S(CONFIRMATION_PENDING) | S(EXTRACTION_PENDING) | S(EXTRACTING),
      STATE_PREPARATION_ERROR},
     {EVENT_OPENED,
      S(TARGET_READY) | S(CONFIRMATION_PENDING) | S(EXTRACTING) | S(EXTRACTION_TO_APPROVE) |
@@ -236,7 +237,7 @@ const char *state_shown_as(enum delivery_state state)
     return STATES[state].shown_as;
 }
 
-enum delivery_stage state_stage(enum delivery_state state)
+enum stage state_stage(enum delivery_state state)
 {
     assert(state > STATE_NONE && state < STATE_COUNT);
     return STATES[state].stage;
@@ -246,23 +247,6 @@ bool state_is_terminal(enum delivery_state state)
 {
     assert((int)state >= 0 && state < STATE_COUNT);
     return STATES[state].stage == STAGE_DONE;
-}
-
-const char *stage_name(enum delivery_stage stage)
-{
-    assert((int)stage >= 0 && stage < STAGE_COUNT);
-    return STAGES[stage];
-}
-
-bool stage_from_name(struct slice name, enum delivery_stage *out)
-{
-    for (int i = 0; i < STAGE_COUNT; i++) {
-        if (slice_equal_text(name, STAGES[i])) {
-            *out = (enum delivery_stage)i;
-            return true;
-        }
-    }
-    return false;
 }
 
 const char *event_name(enum delivery_event event)

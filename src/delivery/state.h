@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "spool/stage.h"
 
 /* CONTRACT.md section 4, in its order. */
 enum delivery_state {
@@ -32,9 +33,6 @@ enum delivery_state {
     STATE_FAILED,
     STATE_COUNT
 };
-
-/* The place of a delivery's directory. */
-enum delivery_stage { STAGE_PENDING, STAGE_EXTRACT, STAGE_OUTBOX, STAGE_DONE, STAGE_COUNT };
 
 /* The events of docs/SPOOL.md, then those of proofs, routers and online sending. */
 enum delivery_event {
@@ -92,15 +90,10 @@ const char *state_shown_as(enum delivery_state state);
 
 /* state_stage - where a delivery in this state belongs (after a crash it may lie elsewhere:
  * docs/SPOOL.md M1); not for STATE_NONE (asserted) */
-enum delivery_stage state_stage(enum delivery_state state);
+enum stage state_stage(enum delivery_state state);
 
 /* state_is_terminal - finished, stopped, failed: nothing follows */
 bool state_is_terminal(enum delivery_state state);
-
-/* stage_name - "pending", "extract", "outbox", "done" (CONTRACT.md section 4); stage_from_name as
- * above */
-const char *stage_name(enum delivery_stage stage);
-bool stage_from_name(struct slice name, enum delivery_stage *out);
 
 /* event_name - "taken", "extraction-failed"; event_from_name as above */
 const char *event_name(enum delivery_event event);

@@ -57,9 +57,10 @@ bool decision_pair_is_available(enum step step, enum verb verb);
 /*
  * decision_fits - the delivery is in a state in which this decision means something
  *
- * Who may and whether the step was decided already is right_check()'s question.
- * state    of the delivery, not STATE_NONE (asserted)
- * Returns  RC_OK; RC_STATE, the text says what the delivery is doing and what to do
+ * Who may and whether the step was decided already is right_check()'s question. Ask that first: a
+ * late answer is to be told who was first, not that the delivery has gone on meanwhile. state    of
+ * the delivery, not STATE_NONE (asserted) Returns  RC_OK; RC_STATE, the text says what the delivery
+ * is doing and what to do
  */
 enum rc decision_fits(enum step step, enum verb verb, bool is_recalled, enum delivery_state state,
                       struct err *err) MUST_CHECK;

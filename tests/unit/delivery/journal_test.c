@@ -271,6 +271,24 @@ static void journal_read__nul_too_long_or_too_many_pairs__corrupt(void **unused)
     buf_release(&bytes);
 }
 
+static void journal_read__line_one_byte_over_its_limit__corrupt(void **unused)
+{
+    (void)unused;
+    for (int more = 0; more <= 1; more++) {
+        struct buf bytes = BUF_EMPTY;
+        struct seen seen;
+        buf_add_text(&bytes, STAMP " held bob a=");
+        while (bytes.len < (size_t)JOURNAL_LINE_BYTES_MAX - 1 + (size_t)more) {
+            buf_add_byte(&bytes, 'x');
+        }
+        buf_add_byte(&bytes, '\n');
+        assert_int_equal(read_all(buf_slice(&bytes), &seen, NULL, NULL),
+                         more == 0 ? RC_OK : RC_CORRUPT);
+        buf_release(&bytes);
+        buf_release(&seen.text);
+    }
+}
+
 static void journal_read__file_over_its_limit__reports_range(void **unused)
 {
     (void)unused;
@@ -454,6 +472,7 @@ int main(void)
         cmocka_unit_test(journal_value__twice_or_absent__first_or_false),
         cmocka_unit_test(journal_read__damaged_line__names_its_number),
         cmocka_unit_test(journal_read__nul_too_long_or_too_many_pairs__corrupt),
+        cmocka_unit_test(journal_read__line_one_byte_over_its_limit__corrupt),
         cmocka_unit_test(journal_read__file_over_its_limit__reports_range),
         cmocka_unit_test(journal_read__callback_refuses__ends_with_its_result),
         cmocka_unit_test(journal_read__cut_at_every_byte__whole_lines_and_the_torn_rest),

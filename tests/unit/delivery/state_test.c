@@ -34,14 +34,9 @@ static void event_name__every_event__is_read_back(void **unused)
     }
 }
 
-static void names__of_stages_steps_verbs__are_read_back(void **unused)
+static void names__of_steps_and_verbs__are_read_back(void **unused)
 {
     (void)unused;
-    for (int i = 0; i < STAGE_COUNT; i++) {
-        enum delivery_stage back = STAGE_COUNT;
-        assert_true(stage_from_name(slice_of(stage_name((enum delivery_stage)i)), &back));
-        assert_int_equal(back, i);
-    }
     for (int i = 0; i < STEP_COUNT; i++) {
         enum step back = STEP_COUNT;
         assert_true(step_from_name(slice_of(step_name((enum step)i)), &back));
@@ -63,12 +58,10 @@ static void names__unknown_or_empty__are_refused(void **unused)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         enum delivery_state state = STATE_PAUSED;
         enum delivery_event event = EVENT_READY;
-        enum delivery_stage stage = STAGE_DONE;
         enum step step = STEP_PROOF;
         enum verb verb = VERB_HOLD;
         assert_false(state_from_name(slice_of(bad[i]), &state));
         assert_false(event_from_name(slice_of(bad[i]), &event));
-        assert_false(stage_from_name(slice_of(bad[i]), &stage));
         assert_false(step_from_name(slice_of(bad[i]), &step));
         assert_false(verb_from_name(slice_of(bad[i]), &verb));
         assert_int_equal(state, STATE_PAUSED);
@@ -131,7 +124,7 @@ static const struct column EXPECTED[] = {
     /*                        -PTECSXAsupGZHKRFOI */
     {EVENT_TAKEN,            "TTTTTTTTTTT........"},
     {EVENT_PREPARED,         "..T................"},
-    {EVENT_PREPARATION_ERROR,"..PPP.............."},
+    {EVENT_PREPARATION_ERROR,"..PPP.P............"},
     {EVENT_OPENED,           "..T.C.XA..p........"},
     {EVENT_APPROVED,         "..T....A..p........"},
     {EVENT_REJECTED,         "..T....A..u........"},
@@ -238,7 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_name__every_state__is_read_back),
         cmocka_unit_test(event_name__every_event__is_read_back),
-        cmocka_unit_test(names__of_stages_steps_verbs__are_read_back),
+        cmocka_unit_test(names__of_steps_and_verbs__are_read_back),
         cmocka_unit_test(names__unknown_or_empty__are_refused),
         cmocka_unit_test(state__contract_section_4__stage_and_words),
         cmocka_unit_test(state_after__every_state_and_event__as_drawn),

@@ -327,6 +327,18 @@ static void view_fold__restart__back_to_pending_and_the_next_round(void **unused
     view_release(&view);
 }
 
+static void view_fold__restart_of_a_proof__closes_the_proof_too(void **unused)
+{
+    (void)unused;
+    struct view view = fold(
+        EXTRACTED
+        T(5) "opened postroomd step=proof sha256=ff\n"
+        T(6) "restarted bob step=proof round=1 state=extraction-pending\n");
+    assert_int_equal(view.steps[STEP_PROOF].status, STEP_STATUS_CLOSED);
+    assert_int_equal(view.rounds[0]->step, STEP_PROOF);
+    view_release(&view);
+}
+
 static void view_fold__revision_while_in_extract__approval_of_the_file_is_gone(void **unused)
 {
     (void)unused;
@@ -547,6 +559,7 @@ int main(void)
         cmocka_unit_test(view_fold__same_file_twice__is_named_once),
         cmocka_unit_test(view_fold__confirmation_pending__opens_the_step_delivery),
         cmocka_unit_test(view_fold__restart__back_to_pending_and_the_next_round),
+        cmocka_unit_test(view_fold__restart_of_a_proof__closes_the_proof_too),
         cmocka_unit_test(view_fold__revision_while_in_extract__approval_of_the_file_is_gone),
         cmocka_unit_test(view_fold__reason__until_the_state_changes_without_one),
         cmocka_unit_test(view_fold__hold__until_released_or_ended),
