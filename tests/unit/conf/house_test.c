@@ -392,6 +392,23 @@ static void house_load__layouts_that_make_no_sense__are_refused(void **state)
     refuses(ONE_LAYOUT("colums = ( \"a\" );"), "unknown setting 'colums'; did you mean 'columns'?");
 }
 
+static void house_load__one_cost_on_days_apart__is_taken(void **state)
+{
+    (void)state;
+    struct loaded loaded;
+    load_text(&loaded, SAMPLE_GLOBALS SAMPLE_PEOPLE ONE_SERVICE(
+                           "layout = { columns = ( \"a\" ); }; costs = (\n"
+                           "{ category = \"c\"; type = \"t\"; rule = \"fixed\"; amount = \"1\"; "
+                           "valid_until = \"2027-01-31\"; },\n"
+                           "{ category = \"c\"; type = \"t\"; rule = \"fixed\"; amount = \"2\"; "
+                           "valid_from = \"2027-02-01\"; } );"));
+    if (loaded.rc != RC_OK) {
+        fail_msg("%s", buf_text(&loaded.report));
+    }
+    assert_int_equal(loaded.house->providers[0].services[0].cost_count, 2);
+    end(&loaded);
+}
+
 static void house_load__other_spellings_of_words__mean_the_same(void **state)
 {
     (void)state;
@@ -483,6 +500,7 @@ int main(void)
         cmocka_unit_test(house_load__names_that_do_not_exist__are_refused),
         cmocka_unit_test(house_load__costs_that_make_no_sense__are_refused),
         cmocka_unit_test(house_load__layouts_that_make_no_sense__are_refused),
+        cmocka_unit_test(house_load__one_cost_on_days_apart__is_taken),
         cmocka_unit_test(house_load__other_spellings_of_words__mean_the_same),
         cmocka_unit_test(house_load__more_faults_than_are_kept__are_counted),
         cmocka_unit_test(house_load__sample_house_of_the_repository__is_good),
