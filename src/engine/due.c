@@ -1,0 +1,343 @@
+/*
+ * due - what each delivery's state asks for
+ */
+#include "engine/inner.h"
+
+#include "stage/decide.h"
+#include "stage/hand_over.h"
+#include "stage/settle.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* Between two tries after a temporary fault: doubled from 1 s to 5 min. */
+static int64_t backoff_ns(uint32_t failures)
+{
+    uint32_t shift = failures < 8 ? failures : 8;
+    return (INT64_C(1) << shift) * NS_PER_SECOND;
+}
+
+void item_wake(struct engine *engine, struct item *item)
+{
+    if (item->work == WORK_NONE) {
+        item->work = WORK_ADVANCE;
+        item->due_ns = INT64_MAX;
+        queue_put(&engine->advance, item);
+    }
+}
+
+struct item *item_at(struct engine *engine, const char *id, enum delivery_state state)
+{
+    struct item *item = items_find(engine->items, id);
+    if (item == NULL) {
+        if (state_is_terminal(state)) {
+            return NULL;
+        }
+        struct err err = {{0}};
+        enum rc rc = items_add(engine->items, id, &item, &err);
+        if (rc != RC_OK) {
+            engine_fail(engine, rc, &err, "item", id);
+            return NULL;
+        }
+        item->work = WORK_NONE;
+    }
+    item->state = state;
+    item_wake(engine, item);
+    return item;
+}
+
+/* Later, because the world was in the way. */
+static void set_back(struct engine *engine, struct item *item, const struct err *err, enum rc rc,
+                     int64_t now_ns)
+{
+    item->failures++;
+    item->work = WORK_NONE;
+    item->due_ns = now_ns + backoff_ns(item->failures);
+    engine_fail(engine, rc, err, "delayed", item->id);
+}
+
+static void forget(struct engine *engine, struct item *item)
+{
+    switch (item->state) {
+    case STATE_FINISHED:
+        engine->counters.finished++;
+        break;
+    case STATE_STOPPED:
+        engine->counters.stopped++;
+        break;
+    case STATE_FAILED:
+        engine->counters.failed++;
+        break;
+    default:
+        break;
+    }
+    log_event(LOG_LEVEL_INFO, state_name(item->state), item->id, "stage=done");
+    items_remove(engine->items, item);
+}
+
+/* --- when an extraction may begin
+ * ------------------------------------------------------------------ */
+
+static bool window_is_open(const struct house *house, int64_t now_ns, int64_t *out_next_ns)
+{
+    int start = house->extract.window_start_min;
+    int end = house->extract.window_end_min;
+    if (start == SCHEMA_NONE || start == end) {
+        return true;
+    }
+    int minute = clock_local_minutes(now_ns);
+    bool is_open = start < end ? minute >= start && minute < end : minute >= start || minute < end;
+    *out_next_ns = is_open ? now_ns : clock_next_local(now_ns, start);
+    return is_open;
+}
+
+/* The instant at which this extraction may begin, as far as known now; now_ns or earlier: at once.
+ */
+static int64_t extraction_due_ns(const struct engine *engine, const struct subject *subject,
+                                 int64_t now_ns)
+{
+    int64_t at_ns = subject->order->schedule.extract_at;
+    if (at_ns != INSTANT_NONE && at_ns > now_ns) {
+        return at_ns;
+    }
+    int64_t next_ns = now_ns;
+    return window_is_open(engine->house, now_ns, &next_ns) ? now_ns : next_ns;
+}
+
+static uint64_t recipients_bytes(const struct subject *subject)
+{
+    struct stat status;
+    return fstatat(subject->dirfd, subject->order->target.file, &status, AT_SYMLINK_NOFOLLOW) ==
+                       0 &&
+                   status.st_size > 0
+               ? (uint64_t)status.st_size
+               : 0;
+}
+
+static void enqueue(struct item_queue *queue, struct item *item, enum item_work work)
+{
+    item->work = work;
+    queue_put(queue, item);
+}
+
+/* --- by state
+ * -------------------------------------------------------------------------------------- */
+
+static void at_extracting(struct engine *engine, struct item *item, const struct subject *subject)
+{
+    if (subject->view.is_extracted) {
+        enqueue(&engine->publish, item, WORK_PUBLISH);
+    } else if (fs_exists(subject->dirfd, "extraction")) {
+        enqueue(&engine->book, item, WORK_BOOK);
+    } else {
+        item->weight_bytes = recipients_bytes(subject);
+        enqueue(&engine->extract, item, WORK_EXTRACT);
+    }
+}
+
+static void at_extraction_pending(struct engine *engine, struct item *item,
+                                  const struct subject *subject, int64_t now_ns)
+{
+    item->due_ns = extraction_due_ns(engine, subject, now_ns);
+    if (item->due_ns <= now_ns) {
+        item->weight_bytes = recipients_bytes(subject);
+        enqueue(&engine->extract, item, WORK_EXTRACT);
+    }
+}
+
+static enum rc at_handed_over(struct engine *engine, struct item *item, struct subject *subject,
+                              int64_t now_ns, struct err *err)
+{
+    item->due_ns = settle_due(subject);
+    if (item->due_ns > now_ns) {
+        return RC_OK;
+    }
+    const char *reason =
+        subject->order->finish_on == HOUSE_FINISH_HAND_OVER ? NULL : "returns_wait is over";
+    enum rc rc = settle_end(&engine->env, subject, EVENT_FINISHED, reason, now_ns, err);
+    engine->is_unsynced = true;
+    item->state = subject->view.state;
+    return rc;
+}
+
+static enum rc act_by_state(struct engine *engine, struct item *item, struct subject *subject,
+                            int64_t now_ns, struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (subject->view.state == STATE_TARGET_READY && decide_is_ready(subject)) {
+        rc = decide_say_ready(subject, now_ns, err);
+        engine->is_unsynced = true;
+    }
+    item->state = subject->view.state;
+    if (rc != RC_OK || (subject->view.is_held && item->state != STATE_SENDING &&
+                        item->state != STATE_HANDED_OVER)) {
+        return rc;
+    }
+    switch (item->state) {
+    case STATE_EXTRACTION_PENDING:
+        at_extraction_pending(engine, item, subject, now_ns);
+        break;
+    case STATE_EXTRACTING:
+        at_extracting(engine, item, subject);
+        break;
+    case STATE_EXTRACTION_TO_APPROVE:
+        if (subject->view.steps[STEP_EXTRACTION].status == STEP_STATUS_APPROVED) {
+            enqueue(&engine->publish, item, WORK_PUBLISH);
+        }
+        break;
+    case STATE_SENDING:
+        enqueue(&engine->publish, item, WORK_PUBLISH);
+        break;
+    case STATE_HANDED_OVER:
+        rc = at_handed_over(engine, item, subject, now_ns, err);
+        break;
+    default:
+        break; /* waits for people */
+    }
+    return rc;
+}
+
+static void advance(struct engine *engine, struct item *item, int64_t now_ns)
+{
+    struct err err = {{0}};
+    struct subject subject = SUBJECT_NONE;
+    item->work = WORK_NONE;
+    item->due_ns = INT64_MAX;
+    if (state_is_terminal(item->state)) {
+        forget(engine, item);
+        return;
+    }
+    enum rc rc = subject_open(engine->env.spool, item->id, &subject, &err);
+    if (rc == RC_GONE) {
+        log_event(LOG_LEVEL_ERROR, "delivery-vanished", item->id, "stage=none");
+        items_remove(engine->items, item);
+        return;
+    }
+    rc = rc == RC_OK ? act_by_state(engine, item, &subject, now_ns, &err) : rc;
+    subject_close(&subject);
+    if (rc != RC_OK) {
+        /* A damaged delivery costs itself only: it stays where it is, with its reason in the log.
+         */
+        set_back(engine, item, &err, rc == RC_CORRUPT ? RC_PERM : rc, now_ns);
+    } else if (state_is_terminal(item->state)) {
+        forget(engine, item);
+    }
+}
+
+void due_advance(struct engine *engine, int64_t now_ns)
+{
+    for (size_t i = 0; i < GROUP_MAX && engine->advance.first != NULL && engine->fatal == RC_OK;
+         i++) {
+        advance(engine, queue_take(&engine->advance), now_ns);
+    }
+}
+
+/* --- handing over
+ * ----------------------------------------------------------------------------------- */
+
+/* Opens up to GROUP_MAX deliveries of the queue that may still go; returns how many. */
+static size_t open_group(struct engine *engine, struct hand_over *group, struct item **items,
+                         int64_t now_ns)
+{
+    size_t count = 0;
+    while (count < GROUP_MAX && engine->publish.first != NULL) {
+        struct item *item = queue_take(&engine->publish);
+        struct hand_over *one = &group[count];
+        *one = (struct hand_over){.subject = SUBJECT_NONE};
+        item->work = WORK_NONE;
+        enum rc rc = subject_open(engine->env.spool, item->id, &one->subject, &one->err);
+        if (rc != RC_OK) {
+            set_back(engine, item, &one->err, rc == RC_CORRUPT ? RC_PERM : rc, now_ns);
+            continue;
+        }
+        const struct view *view = &one->subject.view;
+        bool may_go = view->state == STATE_SENDING ||
+                      (view->state == STATE_EXTRACTING && view->is_extracted && !view->is_held) ||
+                      (view->state == STATE_EXTRACTION_TO_APPROVE && !view->is_held &&
+                       view->steps[STEP_EXTRACTION].status == STEP_STATUS_APPROVED);
+        if (!may_go) {
+            item->state = view->state;
+            subject_close(&one->subject);
+            item_wake(engine, item);
+            continue;
+        }
+        items[count++] = item;
+    }
+    return count;
+}
+
+void due_publish(struct engine *engine, int64_t now_ns)
+{
+    static struct hand_over group[GROUP_MAX];
+    static struct item *items[GROUP_MAX];
+    struct err err = {{0}};
+    size_t count = open_group(engine, group, items, now_ns);
+    if (count == 0) {
+        return;
+    }
+    enum rc rc = hand_over_group(&engine->env, group, count, now_ns, &err);
+    for (size_t i = 0; i < count; i++) {
+        if (group[i].rc == RC_OK) {
+            engine->counters.handed_over++;
+            items[i]->failures = 0;
+            items[i]->state = group[i].subject.view.state;
+            item_wake(engine, items[i]);
+        } else if (rc == RC_OK) {
+            set_back(engine, items[i], &group[i].err, group[i].rc, now_ns);
+        }
+        subject_close(&group[i].subject);
+    }
+    if (rc != RC_OK) {
+        engine_fail(engine, rc, &err, "hand-over", NULL);
+    }
+    engine->is_unsynced = true;
+}
+
+/* --- time
+ * ------------------------------------------------------------------------------------------- */
+
+struct wakening {
+    struct engine *engine;
+    int64_t now_ns;
+    int64_t next_ns;
+};
+
+static void look_at_due(void *ctx, struct item *item)
+{
+    struct wakening *wakening = ctx;
+    if (item->work != WORK_NONE) {
+        return;
+    }
+    if (item->due_ns <= wakening->now_ns) {
+        item_wake(wakening->engine, item);
+    } else if (item->due_ns < wakening->next_ns) {
+        wakening->next_ns = item->due_ns;
+    }
+}
+
+/* Both walk every item: cheap beside a turn's file work, and called at most a few times a second.
+ */
+void due_wake(struct engine *engine, int64_t now_ns)
+{
+    struct wakening wakening = {engine, now_ns, INT64_MAX};
+    items_each(engine->items, look_at_due, &wakening);
+}
+
+static void look_at_next(void *ctx, struct item *item)
+{
+    struct wakening *wakening = ctx;
+    if (item->work == WORK_NONE && item->due_ns < wakening->next_ns) {
+        wakening->next_ns = item->due_ns;
+    }
+}
+
+int64_t due_next_ns(struct engine *engine)
+{
+    struct wakening wakening = {engine, 0, INT64_MAX};
+    items_each(engine->items, look_at_next, &wakening);
+    return wakening.next_ns;
+}

@@ -1,0 +1,118 @@
+/*
+ * inner - the engine's own parts: what they share
+ *
+ *     engine.c  start, recovery, the turn, the end
+ *     doors.c   inbox and approved: what was dropped
+ *     works.c   batches for intake and extract workers, and what they report
+ *     due.c     what each delivery's state asks for
+ *     status.c  run/status.json, run/metrics.prom
+ */
+#ifndef POSTROOM_ENGINE_INNER_H
+#define POSTROOM_ENGINE_INNER_H
+
+#include "engine/crew.h"
+#include "engine/engine.h"
+#include "engine/items.h"
+#include "spool/door.h"
+#include "stage/env.h"
+#include "stage/extract.h"
+#include "stage/take_in.h"
+
+enum {
+    GROUP_MAX = 256, /* deliveries that share the syncs of a step */
+    DROPS_MAX =
+        20000,      /* found by one scan and waiting for a worker; the rest is found by the next */
+    DEATHS_MAX = 3, /* workers that one drop or delivery may cost before it is set aside */
+    RETIRED_MAX = 64, /* configurations that a worker's job still speaks of */
+    INTAKE_BATCH_BYTES = 4 << 20,
+    EXTRACT_BATCH_BYTES = 4 << 20
+};
+
+/* A complete drop, waiting for a worker. */
+struct waiting_drop {
+    struct waiting_drop *next;
+    struct drop drop; /* name is owned, fault is "" */
+};
+
+struct counters {
+    uint64_t taken, refused, handed_over, sent, failed, finished, stopped, decided;
+};
+
+struct engine {
+    const struct engine_options *options;
+    struct house *house;
+    struct house *retired[RETIRED_MAX];
+    size_t retired_count;
+    int lock_fd;
+    struct loop *loop;
+    struct crew *crew;
+    struct stage_env env;
+    int64_t started_ns;
+    int32_t stock_day; /* local day on which orders were last received */
+
+    struct items *items;       /* deliveries on their way */
+    struct item_queue advance; /* their state has to be looked at */
+    struct item_queue extract; /* wait for a worker */
+    struct item_queue book;    /* a crash left a whole extraction/ */
+    struct item_queue publish; /* to be handed over */
+
+    struct items *intaking;     /* drops with a worker, or set back after one died */
+    struct waiting_drop *drops; /* complete, oldest first */
+    struct waiting_drop **drops_end;
+    size_t drop_count;
+    struct door_moves *inbox_moves;
+    struct door_moves *approved_moves;
+    int64_t inbox_look_ns; /* wall clock: scan again then; 0: at once; INT64_MAX: when told */
+    int64_t approved_look_ns;
+    int64_t settle_look_ns; /* the nearest look that `--once` waits for */
+
+    struct take_in *taken[GROUP_MAX]; /* reported, to be committed */
+    struct stage_report *taken_reports;
+    size_t taken_count;
+    struct extract *extracted[GROUP_MAX];
+    struct stage_report *extracted_reports;
+    size_t extracted_count;
+
+    struct crew_kind intake_kind;
+    struct crew_kind extract_kind;
+    struct counters counters;
+    bool is_unsynced; /* lines that nothing outside depends on are not on disk yet */
+    bool is_stopping;
+    bool is_reload_wanted;
+    int64_t status_ns; /* monotonic: when run/status.json was last written */
+    uint64_t status_sum;
+    enum rc fatal; /* stop with this */
+    struct err fatal_err;
+};
+
+/* engine_fail - stop the engine (RC_IO, RC_CORRUPT); others are logged and outlived */
+void engine_fail(struct engine *engine, enum rc rc, const struct err *err, const char *what,
+                 const char *id);
+
+/* item_wake - have its state looked at in this turn */
+void item_wake(struct engine *engine, struct item *item);
+
+/* item_at - it is known to be in this state; made when it is new, forgotten when that ends it */
+struct item *item_at(struct engine *engine, const char *id, enum delivery_state state);
+
+/* doors.c */
+void doors_scan_inbox(struct engine *engine, int64_t now_ns);
+void doors_scan_approved(struct engine *engine, int64_t now_ns);
+void doors_release(struct engine *engine);
+
+/* works.c */
+void works_open(struct engine *engine);
+void works_start(struct engine *engine, int64_t now_ns);
+void works_commit(struct engine *engine, int64_t now_ns);
+void works_release(struct engine *engine);
+
+/* due.c */
+void due_advance(struct engine *engine, int64_t now_ns);
+void due_publish(struct engine *engine, int64_t now_ns);
+int64_t due_next_ns(struct engine *engine);
+void due_wake(struct engine *engine, int64_t now_ns);
+
+/* status.c */
+void status_write(struct engine *engine, bool is_forced);
+
+#endif

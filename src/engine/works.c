@@ -1,0 +1,411 @@
+/*
+ * works - batches for intake and extract workers, and what they report
+ */
+#include "engine/inner.h"
+
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEATH_PAUSE_NS (2 * NS_PER_SECOND)
+#define LATER_PAUSE_NS (1 * NS_PER_SECOND)
+
+/* --- in the worker
+ * ---------------------------------------------------------------------------------------- */
+
+static void run_intake(void *ctx, struct stage_report *report, struct progress_cell *cell)
+{
+    take_in_work(ctx, report, cell);
+}
+
+static void run_extract(void *ctx, struct stage_report *report, struct progress_cell *cell)
+{
+    extract_work(ctx, report, cell);
+}
+
+/* --- reports
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void on_taken(void *owner, void *ctx, const struct stage_report *report)
+{
+    struct engine *engine = owner;
+    if (engine->taken_count == GROUP_MAX) {
+        works_commit(engine, clock_now_ns());
+    }
+    engine->taken[engine->taken_count] = ctx;
+    engine->taken_reports[engine->taken_count++] = *report;
+}
+
+static void on_extracted(void *owner, void *ctx, const struct stage_report *report)
+{
+    struct engine *engine = owner;
+    if (engine->extracted_count == GROUP_MAX) {
+        works_commit(engine, clock_now_ns());
+    }
+    engine->extracted[engine->extracted_count] = ctx;
+    engine->extracted_reports[engine->extracted_count++] = *report;
+}
+
+void works_open(struct engine *engine)
+{
+    engine->intake_kind = (struct crew_kind){"postroom-intake", run_intake, on_taken, engine};
+    engine->extract_kind =
+        (struct crew_kind){"postroom-extract", run_extract, on_extracted, engine};
+}
+
+/* --- batches
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static bool add_fd(struct crew_batch *batch, int fd)
+{
+    if (fd >= 0 && batch->keep_count < CREW_FDS_MAX) {
+        batch->keep_fds[batch->keep_count++] = fd;
+    }
+    return batch->keep_count < CREW_FDS_MAX;
+}
+
+static void add_dir(struct crew_batch *batch, int dirfd, enum worker_access access)
+{
+    if (dirfd >= 0 && batch->dir_count < WORKER_DIRS_MAX) {
+        batch->dirs[batch->dir_count++] = (struct worker_dir){dirfd, access};
+        (void)add_fd(batch, dirfd);
+    }
+}
+
+static struct waiting_drop *take_drop(struct engine *engine)
+{
+    struct waiting_drop *waiting = engine->drops;
+    engine->drops = waiting->next;
+    engine->drop_count--;
+    if (engine->drops == NULL) {
+        engine->drops_end = &engine->drops;
+    }
+    return waiting;
+}
+
+static void drop_waiting(struct waiting_drop *waiting)
+{
+    free((void *)(uintptr_t)waiting->drop.name);
+    free(waiting);
+}
+
+static void look_at_inbox_in(struct engine *engine, int64_t at_ns)
+{
+    if (at_ns < engine->inbox_look_ns) {
+        engine->inbox_look_ns = at_ns;
+    }
+}
+
+/* The daemon's part of taking one drop in; NULL when it is not to be worked at (now). */
+static struct take_in *begin_drop(struct engine *engine, const struct drop *drop, int64_t now_ns)
+{
+    struct err err = {{0}};
+    struct take_in *take = NULL;
+    const struct item *item = items_find(engine->items, drop->id);
+    if (item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK)) {
+        look_at_inbox_in(engine, now_ns + LATER_PAUSE_NS); /* a revision waits for the worker */
+        return NULL;
+    }
+    enum rc rc = take_in_begin(&engine->env, drop, &take, &err);
+    if (rc == RC_GONE) {
+        rc = take_in_finish(&engine->env, drop->name, drop->id, &err);
+    } else if (rc == RC_PERM) {
+        struct err own = {{0}};
+        rc = take_in_refuse(&engine->env, spool_dir(engine->env.spool, SPOOL_INBOX), drop->name,
+                            err.text, &own);
+        engine->counters.refused += rc == RC_OK;
+        err = own;
+    }
+    if (rc != RC_OK && rc != RC_GONE) {
+        look_at_inbox_in(engine, now_ns + LATER_PAUSE_NS);
+        engine_fail(engine, rc, &err, "take-in", drop->id);
+    }
+    return take;
+}
+
+/* Marks the id as being taken in, so that no scan gives it to a second worker. */
+static bool mark_intaking(struct engine *engine, const char *id)
+{
+    struct item *mark = items_find(engine->intaking, id);
+    struct err err = {{0}};
+    if (mark == NULL && items_add(engine->intaking, id, &mark, &err) != RC_OK) {
+        return false;
+    }
+    mark->work = WORK_IN_FLIGHT;
+    return true;
+}
+
+static void start_intake(struct engine *engine, int64_t now_ns)
+{
+    static struct crew_batch batch;
+    batch.kind = &engine->intake_kind;
+    batch.job_count = batch.dir_count = batch.keep_count = 0;
+    uint64_t bytes = 0;
+    while (engine->drops != NULL && batch.job_count < CREW_JOBS_MAX / 2 &&
+           (batch.job_count == 0 || bytes + engine->drops->drop.size_bytes <= INTAKE_BATCH_BYTES) &&
+           batch.keep_count + DROP_FILES_MAX < CREW_FDS_MAX) {
+        struct waiting_drop *waiting = take_drop(engine);
+        struct take_in *take = begin_drop(engine, &waiting->drop, now_ns);
+        door_moves_remove(engine->inbox_moves, waiting->drop.name);
+        bytes += waiting->drop.size_bytes;
+        drop_waiting(waiting);
+        if (take == NULL) {
+            continue;
+        }
+        if (!mark_intaking(engine, take->id)) {
+            take_in_release(take);
+            continue;
+        }
+        for (size_t i = 0; i < take->files.count; i++) {
+            (void)add_fd(&batch, take->files.files[i].fd);
+        }
+        (void)add_fd(&batch, take->package_fd);
+        add_dir(&batch, take->staged_fd, WORKER_WRITE);
+        add_dir(&batch, take->previous_fd, WORKER_READ);
+        batch.jobs[batch.job_count++] = (struct crew_job){take, take->id};
+    }
+    if (batch.job_count == 0) {
+        return;
+    }
+    struct err err = {{0}};
+    enum rc rc = crew_start(engine->crew, &batch, &err);
+    for (size_t i = 0; i < batch.job_count; i++) {
+        struct take_in *take = batch.jobs[i].ctx;
+        take_in_forked(take);
+        if (rc != RC_OK) {
+            struct item *mark = items_find(engine->intaking, take->id);
+            if (mark != NULL) {
+                items_remove(engine->intaking, mark);
+            }
+            take_in_release(take);
+        }
+    }
+    if (rc != RC_OK) {
+        look_at_inbox_in(engine, now_ns + LATER_PAUSE_NS);
+        engine_fail(engine, rc, &err, "intake-worker", NULL);
+    }
+}
+
+static void start_extract(struct engine *engine, int64_t now_ns)
+{
+    static struct crew_batch batch;
+    batch.kind = &engine->extract_kind;
+    batch.job_count = batch.dir_count = batch.keep_count = 0;
+    uint64_t bytes = 0;
+    while (engine->extract.first != NULL && batch.job_count < CREW_JOBS_MAX &&
+           (batch.job_count == 0 ||
+            bytes + engine->extract.first->weight_bytes <= EXTRACT_BATCH_BYTES)) {
+        struct item *item = queue_take(&engine->extract);
+        struct extract *extract = NULL;
+        struct err err = {{0}};
+        item->work = WORK_NONE;
+        enum rc rc =
+            extract_begin(&engine->env, state_stage(item->state), item->id, now_ns, &extract, &err);
+        if (rc == RC_STATE || rc == RC_GONE) {
+            item_wake(engine, item); /* it moved on meanwhile: look again */
+            continue;
+        }
+        if (rc != RC_OK) {
+            item->due_ns = now_ns + LATER_PAUSE_NS;
+            engine_fail(engine, rc == RC_CORRUPT ? RC_PERM : rc, &err, "extract", item->id);
+            continue;
+        }
+        item->state = STATE_EXTRACTING;
+        item->work = WORK_IN_FLIGHT;
+        bytes += item->weight_bytes;
+        add_dir(&batch, extract->subject.dirfd, WORKER_WRITE);
+        batch.jobs[batch.job_count++] = (struct crew_job){extract, extract->subject.id};
+    }
+    if (batch.job_count == 0) {
+        return;
+    }
+    struct err err = {{0}};
+    enum rc rc = crew_start(engine->crew, &batch, &err);
+    for (size_t i = 0; rc != RC_OK && i < batch.job_count; i++) {
+        struct extract *extract = batch.jobs[i].ctx;
+        struct item *item = items_find(engine->items, extract->subject.id);
+        if (item != NULL) {
+            item->work = WORK_NONE;
+            item->due_ns = now_ns + LATER_PAUSE_NS;
+        }
+        extract_release(extract);
+    }
+    if (rc != RC_OK) {
+        engine_fail(engine, rc, &err, "extract-worker", NULL);
+    }
+}
+
+void works_start(struct engine *engine, int64_t now_ns)
+{
+    while (engine->drops != NULL && crew_has_room(engine->crew, &engine->intake_kind) &&
+           engine->taken_count < GROUP_MAX) {
+        size_t before = crew_busy(engine->crew);
+        start_intake(engine, now_ns);
+        if (crew_busy(engine->crew) == before && engine->fatal != RC_OK) {
+            return;
+        }
+    }
+    while (engine->extract.first != NULL && crew_has_room(engine->crew, &engine->extract_kind)) {
+        size_t before = crew_busy(engine->crew);
+        start_extract(engine, now_ns);
+        if (crew_busy(engine->crew) == before && engine->extract.first != NULL) {
+            return; /* no worker to be had */
+        }
+    }
+}
+
+/* --- commits
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void after_take_in(struct engine *engine, struct take_in *take,
+                          const struct stage_report *report, int64_t now_ns)
+{
+    struct item *mark = items_find(engine->intaking, take->id);
+    if (take->result == TAKE_IN_LATER && mark != NULL) {
+        mark->work = WORK_NONE;
+        mark->failures += report->outcome == REPORT_DIED;
+        if (mark->failures >= DEATHS_MAX) {
+            struct err err = {{0}};
+            enum rc rc =
+                take_in_refuse(&engine->env, spool_dir(engine->env.spool, SPOOL_INBOX), take->name,
+                               "reading it ended the reader three times; send it to "
+                               "the makers of postroom, and drop it in another form",
+                               &err);
+            engine->counters.refused += rc == RC_OK;
+            items_remove(engine->intaking, mark);
+            return;
+        }
+        bool is_at_once = report->outcome == REPORT_NOT_RUN;
+        mark->due_ns = is_at_once ? now_ns : now_ns + DEATH_PAUSE_NS;
+        look_at_inbox_in(engine, mark->due_ns);
+        if (!is_at_once) {
+            log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"", take->text);
+        }
+        return;
+    }
+    if (mark != NULL) {
+        items_remove(engine->intaking, mark);
+    }
+    engine->counters.taken += take->result == TAKE_IN_TAKEN;
+    engine->counters.refused += take->result == TAKE_IN_REFUSED;
+    if (take->result == TAKE_IN_TAKEN) {
+        (void)item_at(engine, take->id, take->state);
+    }
+}
+
+static void commit_taken(struct engine *engine, int64_t now_ns)
+{
+    struct err err = {{0}};
+    size_t count = engine->taken_count;
+    engine->taken_count = 0;
+    enum rc rc = take_in_commit(engine->taken, engine->taken_reports, count, now_ns, &err);
+    for (size_t i = 0; i < count; i++) {
+        if (rc == RC_OK) {
+            after_take_in(engine, engine->taken[i], &engine->taken_reports[i], now_ns);
+        }
+        take_in_release(engine->taken[i]);
+    }
+    if (rc != RC_OK) {
+        engine_fail(engine, rc, &err, "take-in", NULL);
+    }
+}
+
+/* A crash left whole extractions: they join the group as if a worker had just reported them. */
+static void add_recovered(struct engine *engine, int64_t now_ns)
+{
+    while (engine->extracted_count < GROUP_MAX && engine->book.first != NULL) {
+        struct item *item = queue_take(&engine->book);
+        struct err err = {{0}};
+        struct extract *extract = NULL;
+        item->work = WORK_NONE;
+        enum rc rc = extract_begin(&engine->env, STAGE_EXTRACT, item->id, now_ns, &extract, &err);
+        if (rc != RC_OK) {
+            item->due_ns = now_ns + LATER_PAUSE_NS;
+            engine_fail(engine, rc == RC_CORRUPT ? RC_PERM : rc, &err, "book", item->id);
+            continue;
+        }
+        item->work = WORK_IN_FLIGHT;
+        engine->extracted[engine->extracted_count] = extract;
+        memset(&engine->extracted_reports[engine->extracted_count], 0, sizeof(struct stage_report));
+        engine->extracted_reports[engine->extracted_count++].outcome = REPORT_DONE;
+    }
+}
+
+static void after_extract(struct engine *engine, struct extract *extract,
+                          const struct stage_report *report, int64_t now_ns)
+{
+    struct item *item = items_find(engine->items, extract->subject.id);
+    if (item == NULL) {
+        return;
+    }
+    item->work = WORK_NONE;
+    item->state = extract->subject.view.state;
+    if (extract->rc == RC_OK) {
+        item->failures = 0;
+        item_wake(engine, item);
+    } else if (extract->rc == RC_PERM) {
+        log_event(LOG_LEVEL_WARNING, "extraction-failed", item->id, "reason=\"%s\"",
+                  extract->err.text);
+        item_wake(engine, item);
+    } else if (report->outcome == REPORT_NOT_RUN) {
+        item_wake(engine, item);
+    } else {
+        item->failures++;
+        item->due_ns =
+            now_ns + (INT64_C(1) << (item->failures < 9 ? item->failures : 9)) * NS_PER_SECOND;
+        log_event(LOG_LEVEL_WARNING, "extraction-later", item->id, "reason=\"%s\"",
+                  extract->err.text);
+    }
+}
+
+static void commit_extracted(struct engine *engine, int64_t now_ns)
+{
+    struct err err = {{0}};
+    size_t count = engine->extracted_count;
+    engine->extracted_count = 0;
+    enum rc rc = extract_book(engine->extracted, engine->extracted_reports, count, now_ns, &err);
+    for (size_t i = 0; i < count; i++) {
+        struct extract *extract = engine->extracted[i];
+        if (rc == RC_OK) {
+            after_extract(engine, extract, &engine->extracted_reports[i], now_ns);
+        } else {
+            struct item *item = items_find(engine->items, extract->subject.id);
+            if (item != NULL) {
+                item->work = WORK_NONE;
+                item->due_ns = now_ns + LATER_PAUSE_NS;
+            }
+        }
+        extract_release(extract);
+    }
+    engine->is_unsynced = true;
+    if (rc != RC_OK) {
+        engine_fail(engine, rc, &err, "book", NULL);
+    }
+}
+
+void works_commit(struct engine *engine, int64_t now_ns)
+{
+    add_recovered(engine, now_ns);
+    if (engine->taken_count > 0 && engine->fatal == RC_OK) {
+        commit_taken(engine, now_ns);
+    }
+    if (engine->extracted_count > 0 && engine->fatal == RC_OK) {
+        commit_extracted(engine, now_ns);
+    }
+}
+
+void works_release(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->taken_count; i++) {
+        take_in_release(engine->taken[i]);
+    }
+    for (size_t i = 0; i < engine->extracted_count; i++) {
+        extract_release(engine->extracted[i]);
+    }
+    engine->taken_count = engine->extracted_count = 0;
+}

@@ -1,0 +1,431 @@
+/*
+ * decide - a file dropped in approved/ becomes a decision on a delivery, or is refused
+ */
+#include "stage/decide.h"
+
+#include "operator/decision.h"
+#include "operator/identity.h"
+#include "operator/right.h"
+#include "stage/prepare.h"
+#include "stage/take_in.h"
+#include "stage/undo.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* One file being weighed. */
+struct weighing {
+    const struct stage_env *env;
+    const char *file; /* as people know it */
+    int64_t now_ns;
+    struct arena arena;
+    struct people people;
+    struct identity identity;
+    struct decision decision;
+    struct subject subject;
+    struct right_answer answer;
+    char digest[SHA256_HEX_BYTES]; /* of the file */
+};
+
+static const enum order_step_kind ORDER_STEP_OF[STEP_COUNT] = {
+    [STEP_TARGET] = ORDER_STEP_TARGET, [STEP_CONTENT] = ORDER_STEP_CONTENT,
+    [STEP_BUDGET] = ORDER_STEP_BUDGET, [STEP_EXTRACTION] = ORDER_STEP_EXTRACTION,
+    [STEP_PROOF] = ORDER_STEP_PROOF,   [STEP_DELIVERY] = ORDER_STEP_DELIVERY,
+};
+
+/* --- readiness
+ * ------------------------------------------------------------------------------------ */
+
+bool decide_step_on(const struct order *order, enum step step)
+{
+    if (step == STEP_DELIVERY) {
+        return order->needs_confirmation;
+    }
+    if (step == STEP_BUDGET && !order->steps[ORDER_STEP_TARGET].is_on) {
+        return false; /* CONTRACT.md section 4: budget exists only where target is on */
+    }
+    return order->steps[ORDER_STEP_OF[step]].is_on;
+}
+
+bool decide_is_ready(const struct subject *subject)
+{
+    static const enum step before[] = {STEP_TARGET, STEP_CONTENT, STEP_BUDGET};
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        if (decide_step_on(subject->order, before[i]) &&
+            subject->view.steps[before[i]].status != STEP_STATUS_APPROVED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum rc decide_say_ready(struct subject *subject, int64_t now_ns, struct err *err)
+{
+    enum delivery_state next = STATE_NONE;
+    if (!decide_is_ready(subject)) {
+        return err_set(err, RC_STATE, "%s waits for an approval", subject->id);
+    }
+    enum rc rc = subject_next(subject, EVENT_READY, &next, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+    journal_begin(&writer, now_ns, event_name(EVENT_READY), JOURNAL_DAEMON);
+    journal_put_text(&writer, "state", state_name(next));
+    rc = journal_end(&writer, err);
+    if (rc != RC_OK) {
+        journal_writer_release(&writer);
+        return rc;
+    }
+    return subject_say(subject, &writer, err);
+}
+
+/* --- weighing
+ * ------------------------------------------------------------------------------------- */
+
+static enum rc list_people(struct weighing *w, struct err *err)
+{
+    const struct house *house = w->env->house;
+    struct person *list = arena_array(&w->arena, house->operator_count + 1, sizeof *list);
+    if (list == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for the operators");
+    }
+    for (size_t i = 0; i < house->operator_count; i++) {
+        const struct house_operator *one = &house->operators[i];
+        list[i] = (struct person){.name = one->name,
+                                  .user = one->user,
+                                  .groups = one->groups.items,
+                                  .group_count = one->groups.count,
+                                  .is_admin = one->is_admin};
+    }
+    w->people = (struct people){list, house->operator_count};
+    return RC_OK;
+}
+
+/* Who, and what: fills identity and decision. */
+static enum rc read_file(struct weighing *w, int dirfd, const char *folder, const char *name,
+                         struct err *err)
+{
+    int fd = -1;
+    struct buf bytes = BUF_EMPTY;
+    enum rc rc =
+        identity_open(dirfd, name, w->file, DECISION_FILE_BYTES_MAX, &fd, &w->identity, err);
+    if (rc == RC_OK) {
+        rc = identity_of_uid(w->identity.uid, w->people, w->file, &w->identity.person,
+                             w->identity.user, err);
+    }
+    if (rc == RC_OK && folder != NULL) {
+        rc = identity_check_folder(w->identity.person, folder, w->file, err);
+    }
+    if (rc == RC_OK) {
+        rc = identity_read(fd, w->file, &w->identity, &bytes, err);
+    }
+    if (rc == RC_OK) {
+        sha256_hex(bytes.ptr, bytes.len, w->digest);
+        rc = decision_read(buf_slice(&bytes), w->file, &w->decision, err);
+    }
+    buf_release(&bytes);
+    fs_drop(&fd);
+    return rc == RC_RANGE ? RC_PERM : rc;
+}
+
+/* A decision is on what stands: not on what was there before, nor on something else. */
+static enum rc check_basis(struct weighing *w, struct err *err)
+{
+    const struct decision *decision = &w->decision;
+    const struct view_step *step = &w->subject.view.steps[decision->step];
+    char path[64];
+    (void)snprintf(path, sizeof path, "basis/%s", step_name(decision->step));
+    struct stat status;
+    int fd = -1;
+    if (fs_open_regular(w->subject.dirfd, path, &fd, NULL) != RC_OK) {
+        return RC_OK; /* a step without a basis: `delivery` */
+    }
+    bool is_known = fstat(fd, &status) == 0;
+    fs_drop(&fd);
+    if (!is_known) {
+        return RC_TEMP;
+    }
+    int64_t opened_ns = (int64_t)status.st_mtim.tv_sec * NS_PER_SECOND + status.st_mtim.tv_nsec;
+    if (w->identity.mtime_ns < opened_ns) {
+        return err_set(
+            err, RC_PERM,
+            "%s: older than what it decides on: %s of %s was opened after it was written; look at "
+            "it and decide again",
+            w->file, step_name(decision->step), w->subject.id);
+    }
+    if (decision->sha256[0] != '\0' && strcmp(decision->sha256, step->sha256) != 0) {
+        return err_set(
+            err, RC_PERM,
+            "%s: sha256 is not that of %s of %s (now %s): it decides on something else; look "
+            "again and decide on that",
+            w->file, step_name(decision->step), w->subject.id, step->sha256);
+    }
+    return RC_OK;
+}
+
+static enum rc check_right(struct weighing *w, struct err *err)
+{
+    const struct order *order = w->subject.order;
+    const struct order_step *settings = &order->steps[ORDER_STEP_OF[w->decision.step]];
+    struct right_question question = {
+        .step = w->decision.step,
+        .verb = w->decision.verb,
+        .person = w->identity.person,
+        .people = w->people,
+        .settings = {decide_step_on(order, w->decision.step), settings->reviewers.items,
+                     settings->reviewers.count, settings->is_all},
+        .owner = order->owner,
+        .dropper = w->subject.view.dropper,
+        .is_owner_confirmation = w->env->house->owner_confirmation,
+        .is_four_eyes = w->env->house->four_eyes,
+        .previous = &w->subject.view.steps[w->decision.step],
+        .is_held = w->subject.view.is_held,
+        .held_by = w->subject.view.held_by,
+    };
+    enum rc rc = right_check(&question, &w->answer, err);
+    return rc == RC_OK ? rc : err_add(err, RC_PERM, "%s", w->file);
+}
+
+static enum rc find_subject(struct weighing *w, struct err *err)
+{
+    enum rc rc = subject_open(w->env->spool, w->decision.delivery, &w->subject, err);
+    if (rc == RC_GONE) {
+        return err_set(err, RC_PERM,
+                       "%s: there is no delivery %s; look at `postroom list --all` for its id",
+                       w->file, w->decision.delivery);
+    }
+    return rc;
+}
+
+static enum rc weigh(struct weighing *w, struct err *err)
+{
+    enum rc rc = decision_fits(w->decision.step, w->decision.verb, w->decision.is_recalled,
+                               w->subject.view.state, err);
+    if (rc != RC_OK) {
+        return err_add(err, RC_PERM, "%s", w->file);
+    }
+    rc = check_basis(w, err);
+    rc = rc == RC_OK ? check_right(w, err) : rc;
+    if (rc == RC_OK && w->decision.layout != NULL) {
+        rc = undo_check_layout(&w->subject, w->decision.layout, w->file, err);
+    }
+    return rc;
+}
+
+/* --- effects
+ * -------------------------------------------------------------------------------------- */
+
+static enum delivery_event event_of(enum verb verb)
+{
+    switch (verb) {
+    case VERB_APPROVE:
+        return EVENT_APPROVED;
+    case VERB_REJECT:
+        return EVENT_REJECTED;
+    case VERB_WITHDRAW:
+        return EVENT_WITHDRAWN;
+    case VERB_RESET:
+        return EVENT_RESET;
+    case VERB_RESTART:
+        return EVENT_RESTARTED;
+    case VERB_CONFIRM:
+        return EVENT_CONFIRMED;
+    case VERB_HOLD:
+        return EVENT_HELD;
+    case VERB_RELEASE:
+        return EVENT_RELEASED;
+    case VERB_STOP:
+        return EVENT_STOPPED;
+    default:
+        return EVENT_COUNT; /* decision_read() lets nothing else through */
+    }
+}
+
+static enum rc say_decision(struct weighing *w, const char *kept_as, struct err *err)
+{
+    struct subject *subject = &w->subject;
+    enum delivery_event event = event_of(w->decision.verb);
+    enum delivery_state next = STATE_NONE;
+    enum rc rc = subject_next(subject, event, &next, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+    journal_begin(&writer, w->now_ns, event_name(event), w->identity.person->name);
+    journal_put_text(&writer, "step", step_name(w->decision.step));
+    journal_put_text(&writer, "file", kept_as);
+    journal_put_text(&writer, "sha256", w->digest);
+    if (w->decision.comment[0] != '\0') {
+        journal_put_text(&writer, "comment", w->decision.comment);
+    }
+    if (w->decision.verb == VERB_APPROVE && w->answer.wanted > 0) {
+        journal_put_u64(&writer, "wanted", w->answer.wanted);
+    }
+    if (event == EVENT_RESTARTED) {
+        journal_put_u64(&writer, "round", subject->view.extraction_round);
+    }
+    if (next != subject->view.state) {
+        journal_put_text(&writer, "state", state_name(next));
+    }
+    rc = journal_end(&writer, err);
+    if (rc != RC_OK) {
+        journal_writer_release(&writer);
+        return rc;
+    }
+    return subject_say(subject, &writer, err);
+}
+
+/* What the decision does beyond its line. Each part may have been done before a crash. */
+static enum rc make_effects(struct weighing *w, struct err *err)
+{
+    bool is_undoing = w->decision.verb == VERB_RESTART || w->decision.verb == VERB_STOP;
+    if (!is_undoing) {
+        return RC_OK;
+    }
+    /* The file has to be in its place on disk before the ledgers say that it was obeyed. */
+    enum rc rc = spool_sync(w->env->spool, err);
+    if (rc == RC_OK) {
+        rc = undo_extraction(w->env, &w->subject, w->now_ns, err);
+    }
+    if (rc == RC_OK && w->decision.verb == VERB_RESTART && w->decision.layout != NULL) {
+        rc = undo_set_layout(&w->subject, w->decision.layout, w->file, err);
+    }
+    return rc;
+}
+
+static enum rc act(struct weighing *w, const char *kept_as, struct err *err)
+{
+    enum rc rc = make_effects(w, err);
+    rc = rc == RC_OK ? say_decision(w, kept_as, err) : rc;
+    if (rc == RC_OK && w->subject.view.state == STATE_TARGET_READY &&
+        decide_is_ready(&w->subject)) {
+        rc = decide_say_ready(&w->subject, w->now_ns, err);
+    }
+    rc = rc == RC_OK ? subject_move(w->env, &w->subject, err) : rc;
+    if (rc == RC_OK) {
+        log_event(LOG_LEVEL_INFO, event_name(event_of(w->decision.verb)), w->subject.id,
+                  "step=%s who=%s state=%s", step_name(w->decision.step), w->identity.person->name,
+                  state_name(w->subject.view.state));
+    }
+    return rc;
+}
+
+/* approved/NAME becomes decisions/NNNN-NAME: numbered in the order of arrival. */
+static enum rc keep_file(struct weighing *w, int door, const char *name, char *kept_as,
+                         struct err *err)
+{
+    int decisions = -1;
+    struct fs_names names = FS_NAMES_EMPTY;
+    enum rc rc = fs_make_dir(w->subject.dirfd, "decisions", 0750, w->env->group_gid, err);
+    rc = rc == RC_EXISTS ? RC_OK : rc;
+    rc = rc == RC_OK ? fs_open_dir(w->subject.dirfd, "decisions", &decisions, err) : rc;
+    rc = rc == RC_OK ? fs_list(decisions, 100000, &names, err) : rc;
+    if (rc == RC_OK) {
+        (void)snprintf(kept_as, DECIDE_NAME_BYTES, "%04zu-%.200s", names.count + 1, name);
+        rc = fs_move_noreplace(door, name, decisions, kept_as, err);
+    }
+    fs_names_release(&names);
+    fs_drop(&decisions);
+    return rc;
+}
+
+static void weighing_release(struct weighing *w)
+{
+    decision_release(&w->decision);
+    subject_close(&w->subject);
+    arena_release(&w->arena);
+}
+
+/* While a worker has the delivery only what does not pull the ground from under it is decided at
+ * once. */
+static bool can_be_beside_worker(enum verb verb)
+{
+    return verb == VERB_HOLD || verb == VERB_RELEASE;
+}
+
+enum rc decide_file(const struct stage_env *env, int door, const char *folder, const char *name,
+                    int64_t now_ns, bool (*is_busy)(void *ctx, const char *id), void *ctx,
+                    struct decided *out, struct err *err)
+{
+    struct weighing w = {.env = env, .file = name, .now_ns = now_ns, .subject = SUBJECT_NONE};
+    char kept_as[DECIDE_NAME_BYTES] = "";
+    *out = (struct decided){.state = STATE_NONE};
+    enum rc rc = list_people(&w, err);
+    if (rc == RC_OK && identity_is_signature_name(name)) {
+        rc = identity_refuse_signature(name, err);
+    }
+    rc = rc == RC_OK ? read_file(&w, door, folder, name, err) : rc;
+    if (rc == RC_OK) {
+        (void)snprintf(out->id, sizeof out->id, "%s", w.decision.delivery);
+        rc = find_subject(&w, err);
+    }
+    if (rc == RC_OK && is_busy(ctx, out->id) && !can_be_beside_worker(w.decision.verb)) {
+        rc = err_set(err, RC_TEMP, "%s is being worked at", out->id);
+    }
+    rc = rc == RC_OK ? weigh(&w, err) : rc;
+    if (rc == RC_OK) {
+        rc = keep_file(&w, door, name, kept_as, err);
+        rc = rc == RC_OK ? act(&w, kept_as, err) : rc;
+        out->state = w.subject.view.state;
+    } else if (rc == RC_PERM || rc == RC_STATE || rc == RC_CORRUPT) {
+        rc = RC_PERM;
+        struct err own = {{0}};
+        enum rc refused = take_in_refuse(env, door, name, err->text, &own);
+        if (refused != RC_OK) {
+            *err = own;
+            rc = refused == RC_IO ? RC_IO : RC_TEMP;
+        }
+    }
+    weighing_release(&w);
+    return rc;
+}
+
+/* --- after a crash
+ * -------------------------------------------------------------------------------- */
+
+/* A file of decisions/ without a line: weigh it again where it lies, and finish or refuse it. */
+static enum rc finish_file(const struct stage_env *env, struct subject *subject, int decisions,
+                           const char *name, int64_t now_ns, struct err *err)
+{
+    struct weighing w = {.env = env, .file = name, .now_ns = now_ns, .subject = SUBJECT_NONE};
+    enum rc rc = list_people(&w, err);
+    rc = rc == RC_OK ? read_file(&w, decisions, NULL, name, err) : rc;
+    rc = rc == RC_OK ? find_subject(&w, err) : rc;
+    rc = rc == RC_OK ? weigh(&w, err) : rc;
+    if (rc == RC_OK) {
+        rc = act(&w, name, err);
+    } else if (rc == RC_PERM || rc == RC_STATE) {
+        rc = take_in_refuse(env, decisions, name, err->text, err);
+    }
+    if (rc == RC_OK && w.subject.dirfd >= 0) {
+        subject->stage = w.subject.stage;
+        rc = subject_reload(subject, err);
+    }
+    weighing_release(&w);
+    return rc;
+}
+
+enum rc decide_again(const struct stage_env *env, struct subject *subject, int64_t now_ns,
+                     struct err *err)
+{
+    int decisions = -1;
+    struct fs_names names = FS_NAMES_EMPTY;
+    enum rc rc = fs_open_dir(subject->dirfd, "decisions", &decisions, err);
+    if (rc == RC_GONE) {
+        return RC_OK;
+    }
+    rc = rc == RC_OK ? fs_list(decisions, 100000, &names, err) : rc;
+    for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
+        if (!view_names_file(&subject->view, names.names[i])) {
+            rc = finish_file(env, subject, decisions, names.names[i], now_ns, err);
+        }
+    }
+    fs_names_release(&names);
+    fs_drop(&decisions);
+    return rc;
+}

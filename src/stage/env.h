@@ -1,0 +1,29 @@
+/*
+ * env - what every use case works on: the house, the spool, both ledgers
+ */
+#ifndef POSTROOM_STAGE_ENV_H
+#define POSTROOM_STAGE_ENV_H
+
+#include "conf/house.h"
+#include "ledger/ledger.h"
+#include "spool/stage.h"
+
+#include <stdint.h>
+
+enum {
+    /* Bytes of the small files that a delivery's directory holds and we read whole. */
+    SETTINGS_BYTES_MAX = 4 << 20,
+    BASIS_BYTES_MAX = 1 << 20,
+    TARGET_BYTES_MAX = 8 << 20
+};
+
+struct stage_env {
+    struct spool *spool;
+    const struct house *house;
+    struct ledger *cost;
+    struct ledger *stock;
+    int64_t group_gid; /* of the operators; -1: the process's */
+    bool may_override; /* we can take drops of any uid */
+};
+
+#endif

@@ -1,0 +1,336 @@
+/*
+ * extract - the daemon's parts: beginning an extraction, and booking a group of finished ones
+ * (the worker's part is extract_work.c)
+ */
+#include "stage/extract.h"
+
+#include "stage/cost.h"
+#include "stage/settle.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- begin --------------------------------------------------------------------------------------
+ */
+
+static enum rc say_extracting(struct subject *subject, int64_t now_ns, struct err *err)
+{
+    struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+    journal_begin(&writer, now_ns, event_name(EVENT_EXTRACTING), JOURNAL_DAEMON);
+    journal_put_u64(&writer, "round", subject->view.extraction_round + 1);
+    journal_put_text(&writer, "state", state_name(STATE_EXTRACTING));
+    enum rc rc = journal_end(&writer, err);
+    if (rc != RC_OK) {
+        journal_writer_release(&writer);
+        return rc;
+    }
+    return subject_say(subject, &writer, err);
+}
+
+enum rc extract_begin(const struct stage_env *env, enum stage stage, const char *id, int64_t now_ns,
+                      struct extract **out, struct err *err)
+{
+    struct extract *extract = calloc(1, sizeof *extract);
+    if (extract == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for an extraction");
+    }
+    extract->env = env;
+    extract->subject = SUBJECT_NONE;
+    extract->created_ns = now_ns;
+    enum rc rc = subject_open_at(env->spool, stage, id, &extract->subject, err);
+    struct subject *subject = &extract->subject;
+    if (rc == RC_OK && subject->view.state == STATE_EXTRACTION_PENDING) {
+        rc = say_extracting(subject, now_ns, err);
+    } else if (rc == RC_OK && subject->view.state != STATE_EXTRACTING) {
+        rc = err_set(err, RC_STATE, "%s is %s", id, state_name(subject->view.state));
+    }
+    rc = rc == RC_OK ? subject_move(env, subject, err) : rc;
+    if (rc == RC_OK) {
+        rc = fs_remove_tree(subject->dirfd, "extraction.tmp", err); /* E1 */
+        rc = rc == RC_GONE ? RC_OK : rc;
+    }
+    if (rc != RC_OK) {
+        extract_release(extract);
+        return rc;
+    }
+    ledger_head(env->cost, &extract->cost_head);
+    ledger_head(env->stock, &extract->stock_head);
+    *out = extract;
+    return RC_OK;
+}
+
+void extract_release(struct extract *extract)
+{
+    if (extract != NULL) {
+        subject_close(&extract->subject);
+        free(extract);
+    }
+}
+
+/* --- what an extraction says of itself
+ * ------------------------------------------------------------ */
+
+static uint64_t json_count(const json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+/* "HEX  NAME\n", as sha256sum writes it, of the one archive */
+static enum rc read_sidecar(int extraction, struct extraction_facts *out, struct err *err)
+{
+    struct fs_names names = FS_NAMES_EMPTY;
+    struct buf text = BUF_EMPTY;
+    enum rc rc = fs_list(extraction, 64, &names, err);
+    for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
+        size_t len = strlen(names.names[i]);
+        static const char suffix[] = ".sha256";
+        if (len <= sizeof suffix ||
+            strcmp(names.names[i] + len - (sizeof suffix - 1), suffix) != 0) {
+            continue;
+        }
+        rc = fs_read_small(extraction, names.names[i], 4096, &text, err);
+        if (rc == RC_OK && (text.len < SHA256_HEX_BYTES || len - 7 >= sizeof out->archive)) {
+            rc = err_set(err, RC_CORRUPT, "extraction/%s is no line of sha256sum", names.names[i]);
+        }
+        if (rc == RC_OK) {
+            (void)snprintf(out->archive, sizeof out->archive, "%.*s", (int)(len - 7),
+                           names.names[i]);
+            (void)snprintf(out->sha256, sizeof out->sha256, "%.64s", buf_text(&text));
+            break;
+        }
+    }
+    buf_release(&text);
+    fs_names_release(&names);
+    return rc;
+}
+
+enum rc extraction_facts_read(int dirfd, struct extraction_facts *out, struct err *err)
+{
+    int extraction = -1;
+    struct buf text = BUF_EMPTY;
+    json_t *manifest = NULL;
+    *out = (struct extraction_facts){0};
+    enum rc rc = fs_open_dir(dirfd, "extraction", &extraction, err);
+    if (rc == RC_OK) {
+        rc = fs_read_small(extraction, "manifest.json", TARGET_BYTES_MAX, &text, err);
+        rc = rc == RC_GONE ? RC_CORRUPT : rc;
+    }
+    if (rc == RC_OK) {
+        manifest = json_loadb(buf_text(&text), text.len, JSON_REJECT_DUPLICATES, NULL);
+        if (!json_is_object(manifest)) {
+            rc = err_set(err, RC_CORRUPT, "extraction/manifest.json is not what was written");
+        }
+    }
+    if (rc == RC_OK) {
+        out->rows = json_count(manifest, "rows");
+        out->records = json_count(manifest, "records");
+        out->seeds = json_count(manifest, "seeds");
+        rc = read_sidecar(extraction, out, err);
+    }
+    json_decref(manifest);
+    buf_release(&text);
+    fs_drop(&extraction);
+    return rc;
+}
+
+/* --- book ---------------------------------------------------------------------------------------
+ */
+
+/* One member of a group while it is booked. */
+struct booking {
+    struct extraction_facts facts;
+    struct cost_slot slot;
+    bool is_whole; /* extraction/ is there */
+};
+
+/* A worker that could not: its rows break a rule (the delivery fails), or the world was in the way
+ * (again later). */
+static enum rc take_bad_report(struct extract *extract, const struct stage_report *report,
+                               int64_t now_ns, struct err *err)
+{
+    struct subject *subject = &extract->subject;
+    if (report->outcome == REPORT_PREPARATION_ERROR || report->outcome == REPORT_REFUSED) {
+        enum rc rc =
+            settle_end(extract->env, subject, EVENT_PREPARATION_ERROR, report->text, now_ns, err);
+        return rc == RC_OK ? err_set(err, RC_PERM, "%s", report->text) : rc;
+    }
+    if (report->outcome == REPORT_NOT_RUN) {
+        return err_set(err, RC_TEMP, "the worker ended before it came to it");
+    }
+    enum rc rc = settle_retry_line(subject, EVENT_EXTRACTION_FAILED, report->text, now_ns, err);
+    return rc == RC_OK ? err_set(err, RC_TEMP, "%s", report->text) : rc;
+}
+
+/* extraction.tmp becomes extraction; a crash may have done it before (E2). */
+static enum rc publish_inside(struct subject *subject, struct err *err)
+{
+    if (fs_exists(subject->dirfd, "extraction")) {
+        return RC_OK;
+    }
+    return fs_move_noreplace(subject->dirfd, "extraction.tmp", subject->dirfd, "extraction", err);
+}
+
+/* Nobody was selected and the delivery wants to end then: no archive, no cost. */
+static bool ends_empty(const struct subject *subject, const struct booking *booking)
+{
+    return booking->facts.archive[0] == '\0' ||
+           (booking->facts.records == 0 && subject->order->target.empty != ORDER_EMPTY_SEND);
+}
+
+static enum rc put_basis(struct extract *extract, const struct booking *booking,
+                         char digest[SHA256_HEX_BYTES], struct err *err)
+{
+    struct buf line = BUF_EMPTY;
+    int basis = -1;
+    buf_add_format(&line, "%s  %s\n", booking->facts.sha256, booking->facts.archive);
+    sha256_hex(line.ptr, line.len, digest);
+    enum rc rc = fs_make_dir(extract->subject.dirfd, "basis", 0750, extract->env->group_gid, err);
+    rc = rc == RC_EXISTS ? RC_OK : rc;
+    rc = rc == RC_OK ? fs_open_dir(extract->subject.dirfd, "basis", &basis, err) : rc;
+    rc = rc == RC_OK
+             ? fs_put_volatile(basis, step_name(STEP_EXTRACTION), 0640, line.ptr, line.len, err)
+             : rc;
+    fs_drop(&basis);
+    buf_release(&line);
+    return rc;
+}
+
+static void put_receipt(struct journal_writer *writer, const char *key, size_t slot,
+                        const struct ledger_receipt *receipts)
+{
+    char text[32 + SHA256_HEX_BYTES];
+    if (slot != COST_NO_ENTRY) {
+        (void)snprintf(text, sizeof text, "%" PRIu64 ":%s", receipts[slot].number,
+                       receipts[slot].hash);
+        journal_put_text(writer, key, text);
+    }
+}
+
+static enum rc say_extracted(struct extract *extract, const struct booking *booking,
+                             const struct cost_book *book, int64_t now_ns, struct err *err)
+{
+    struct subject *subject = &extract->subject;
+    enum delivery_state next = STATE_NONE;
+    enum rc rc = subject_next(subject, EVENT_EXTRACTED, &next, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+    journal_begin(&writer, now_ns, event_name(EVENT_EXTRACTED), JOURNAL_DAEMON);
+    journal_put_u64(&writer, "round", subject->view.extraction_round);
+    journal_put_u64(&writer, "rows", booking->facts.rows);
+    journal_put_u64(&writer, "records", booking->facts.records);
+    journal_put_u64(&writer, "seeds", booking->facts.seeds);
+    journal_put_text(&writer, "archive", booking->facts.archive);
+    journal_put_text(&writer, "sha256", booking->facts.sha256);
+    put_receipt(&writer, "cost", booking->slot.cost, book->cost_receipts);
+    put_receipt(&writer, "stock", booking->slot.stock, book->stock_receipts);
+    if (next != subject->view.state) {
+        journal_put_text(&writer, "state", state_name(next));
+    }
+    rc = journal_end(&writer, err);
+    if (rc == RC_OK && next == STATE_EXTRACTION_TO_APPROVE) {
+        char digest[SHA256_HEX_BYTES];
+        rc = put_basis(extract, booking, digest, err);
+        journal_begin(&writer, now_ns, event_name(EVENT_OPENED), JOURNAL_DAEMON);
+        journal_put_text(&writer, "step", step_name(STEP_EXTRACTION));
+        journal_put_text(&writer, "sha256", digest);
+        enum rc ended = journal_end(&writer, err);
+        rc = rc == RC_OK ? ended : rc;
+    }
+    if (rc != RC_OK) {
+        journal_writer_release(&writer);
+        return rc;
+    }
+    extract->is_published_next = next == STATE_EXTRACTING;
+    return subject_say(subject, &writer, err);
+}
+
+static enum rc end_empty(struct extract *extract, int64_t now_ns, struct err *err)
+{
+    bool is_failure = extract->subject.order->target.empty == ORDER_EMPTY_FAIL;
+    return settle_end(extract->env, &extract->subject, is_failure ? EVENT_FAILED : EVENT_FINISHED,
+                      "nobody was selected", now_ns, err);
+}
+
+/* The second half, when every extraction/ of the group is on disk: ledgers, then lines. */
+static enum rc book_lines(struct extract **group, struct booking *bookings, size_t count,
+                          int64_t now_ns, struct err *err)
+{
+    struct cost_book book;
+    const struct stage_env *env = group[0]->env;
+    enum rc rc = cost_book_open(count, &book, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct subject *subject = &group[i]->subject;
+        if (!bookings[i].is_whole || ends_empty(subject, &bookings[i])) {
+            continue;
+        }
+        group[i]->rc = cost_book_commit(&book, env, subject->order, subject->view.extraction_round,
+                                        bookings[i].facts.records + bookings[i].facts.seeds, now_ns,
+                                        &bookings[i].slot, &group[i]->err);
+        if (group[i]->rc == RC_PERM) {
+            /* A price that is not valid today: the file cannot go out at an unknown cost. */
+            struct stage_report report = {.outcome = REPORT_PREPARATION_ERROR};
+            (void)snprintf(report.text, sizeof report.text, "%s", group[i]->err.text);
+            group[i]->rc = take_bad_report(group[i], &report, now_ns, &group[i]->err);
+        }
+    }
+    rc = cost_book_append(&book, env, err);
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        if (!bookings[i].is_whole || group[i]->rc != RC_OK) {
+            continue;
+        }
+        group[i]->rc = ends_empty(&group[i]->subject, &bookings[i])
+                           ? end_empty(group[i], now_ns, &group[i]->err)
+                           : say_extracted(group[i], &bookings[i], &book, now_ns, &group[i]->err);
+        if (group[i]->rc == RC_OK) {
+            log_event(LOG_LEVEL_INFO, "extracted", group[i]->subject.id,
+                      "records=%" PRIu64 " seeds=%" PRIu64 " archive=%s", bookings[i].facts.records,
+                      bookings[i].facts.seeds, bookings[i].facts.archive);
+        }
+    }
+    cost_book_release(&book);
+    return rc;
+}
+
+enum rc extract_book(struct extract **group, const struct stage_report *reports, size_t count,
+                     int64_t now_ns, struct err *err)
+{
+    struct booking *bookings = calloc(count + 1, sizeof *bookings);
+    if (bookings == NULL) {
+        return err_set(err, RC_NOMEM, "no memory to book a group");
+    }
+    bool is_any = false;
+    for (size_t i = 0; i < count; i++) {
+        group[i]->rc = RC_OK;
+        bookings[i].slot = (struct cost_slot){COST_NO_ENTRY, COST_NO_ENTRY};
+        if (reports[i].outcome != REPORT_DONE) {
+            group[i]->rc = take_bad_report(group[i], &reports[i], now_ns, &group[i]->err);
+        }
+        is_any = is_any || group[i]->rc == RC_OK;
+    }
+    const struct stage_env *env = count > 0 ? group[0]->env : NULL;
+    enum rc rc = is_any ? spool_sync(env->spool, err) : RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        if (group[i]->rc == RC_OK) {
+            group[i]->rc = publish_inside(&group[i]->subject, &group[i]->err);
+        }
+        if (group[i]->rc == RC_OK) {
+            group[i]->rc =
+                extraction_facts_read(group[i]->subject.dirfd, &bookings[i].facts, &group[i]->err);
+        }
+        bookings[i].is_whole = group[i]->rc == RC_OK;
+    }
+    rc = rc == RC_OK && is_any ? spool_sync(env->spool, err) : rc;
+    rc = rc == RC_OK && is_any ? book_lines(group, bookings, count, now_ns, err) : rc;
+    free(bookings);
+    return rc;
+}

@@ -1,0 +1,63 @@
+/*
+ * extract - the rows are fixed, the archive is made, the ledgers are written
+ *
+ *     begin (daemon)  line `extracting`, place extract/
+ *     work  (worker)  extraction.tmp/: archive, .sha256, manifest; excluded.csv
+ *     book  (daemon)  for a group: sync, rename to extraction/, sync, ledgers, line `extracted`
+ *
+ * Disk states: docs/SPOOL.md E1 to E4.
+ */
+#ifndef POSTROOM_STAGE_EXTRACT_H
+#define POSTROOM_STAGE_EXTRACT_H
+
+#include "stage/report.h"
+#include "stage/subject.h"
+#include "sys/progress.h"
+
+struct extract {
+    const struct stage_env *env;
+    struct subject subject;
+    int64_t created_ns; /* the moment at which the rows are fixed */
+    struct ledger_head cost_head;
+    struct ledger_head stock_head;
+    /* after book */
+    enum rc rc;
+    struct err err;
+    bool is_published_next; /* approved or not to be approved: hand it over */
+};
+
+/*
+ * extract_begin - open a delivery that is due and put it into extract/
+ * Returns RC_OK; RC_STATE it is not extraction-pending or extracting (any more); RC_GONE,
+ * RC_CORRUPT, RC_TEMP, RC_IO, RC_NOMEM
+ */
+enum rc extract_begin(const struct stage_env *env, enum stage stage, const char *id, int64_t now_ns,
+                      struct extract **out, struct err *err) MUST_CHECK;
+
+/* extract_work - in the worker: write extraction.tmp/ and fill the report */
+void extract_work(struct extract *extract, struct stage_report *report, struct progress_cell *cell);
+
+/*
+ * extract_book - settle a group whose workers are done (or which a crash left with a whole
+ * extraction/)
+ *
+ * Sets rc and err of each: RC_OK its state moved on (subject.view.state); RC_PERM it failed, a line
+ * says why, its state is preparation-error or failed; others: later. Returns RC_OK; RC_IO stop;
+ * RC_TEMP, RC_NOMEM nothing was booked.
+ */
+enum rc extract_book(struct extract **group, const struct stage_report *reports, size_t count,
+                     int64_t now_ns, struct err *err) MUST_CHECK;
+
+void extract_release(struct extract *extract);
+
+/* What extraction/ says of itself, read back from its manifest. */
+struct extraction_facts {
+    uint64_t rows, records, seeds;
+    char archive[REPORT_ARCHIVE_BYTES]; /* "": none was made */
+    char sha256[SHA256_HEX_BYTES];      /* of the archive; "" */
+};
+
+/* extraction_facts_read - RC_OK; RC_GONE there is no extraction/; RC_CORRUPT; RC_TEMP; RC_NOMEM */
+enum rc extraction_facts_read(int dirfd, struct extraction_facts *out, struct err *err) MUST_CHECK;
+
+#endif

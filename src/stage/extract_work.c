@@ -1,0 +1,105 @@
+/*
+ * extract_work - the extract worker: extraction.tmp/ with the archive, its digest and its manifest
+ */
+#include "stage/extract.h"
+#include "stage/selection.h"
+#include "stage/target.h"
+#include "sys/fs.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static enum rc open_output(struct extract *extract, int *out_dirfd, int *out_excluded,
+                           struct err *err)
+{
+    int dirfd = extract->subject.dirfd;
+    enum rc rc = fs_make_dir(dirfd, "extraction.tmp", 0750, -1, err);
+    rc = rc == RC_OK ? fs_open_dir(dirfd, "extraction.tmp", out_dirfd, err) : rc;
+    /* Beside the archive while it is made; it takes the place of the count's list when all is done.
+     */
+    return rc == RC_OK ? fs_create(*out_dirfd, "excluded.csv", 0600, out_excluded, err) : rc;
+}
+
+static enum rc write_archive(struct extract *extract, struct selection *selection,
+                             const struct audience_counts *counts, int out_dirfd,
+                             struct stage_report *report, struct err *err)
+{
+    const struct order *order = extract->subject.order;
+    struct extraction_result result;
+    struct manifest facts = {
+        .delivery = order->id,
+        .revision = extract->subject.view.revision,
+        .campaign = order->campaign,
+        .programme = order->programme,
+        .provider = order->provider,
+        .service = order->service,
+        .random_seed = selection->random_seed,
+        .cost = {extract->cost_head.number, extract->cost_head.hash},
+        .stock = {extract->stock_head.number, extract->stock_head.hash},
+    };
+    enum rc rc = extraction_run(selection->extraction, selection->audience, counts, &facts,
+                                out_dirfd, &result, err);
+    if (rc == RC_OK) {
+        (void)snprintf(report->archive, sizeof report->archive, "%s", result.archive);
+    }
+    return rc;
+}
+
+static enum rc extract_all(struct extract *extract, struct stage_report *report,
+                           struct progress_cell *cell, struct err *err)
+{
+    int out_dirfd = -1;
+    int excluded = -1;
+    struct selection selection = {.arena = ARENA_EMPTY};
+    struct audience_counts counts = {0};
+    atomic_store(&cell->of, extract->subject.view.rows);
+    enum rc rc = open_output(extract, &out_dirfd, &excluded, err);
+    if (rc == RC_OK) {
+        struct selection_wants wants = {.dirfd = extract->subject.dirfd,
+                                        .house = extract->env->house,
+                                        .revision = extract->subject.view.revision,
+                                        .created_ns = extract->created_ns,
+                                        .spill_fd = out_dirfd,
+                                        .cell = cell};
+        rc = selection_open(extract->subject.order, &wants, &selection, err);
+    }
+    rc = rc == RC_OK ? audience_run(selection.audience, excluded, &counts, err) : rc;
+    report->rows = counts.rows;
+    report->records = counts.records;
+    report->seeds = counts.seeds;
+    rc = rc == RC_OK ? fs_close(&excluded, err) : rc;
+    rc = rc == RC_OK ? write_archive(extract, &selection, &counts, out_dirfd, report, err) : rc;
+    rc = rc == RC_OK ? fs_move_replace(out_dirfd, "excluded.csv", extract->subject.dirfd,
+                                       "excluded.csv", err)
+                     : rc;
+    selection_close(&selection);
+    fs_drop(&excluded);
+    fs_drop(&out_dirfd);
+    return rc;
+}
+
+void extract_work(struct extract *extract, struct stage_report *report, struct progress_cell *cell)
+{
+    struct err err = {{0}};
+    enum rc rc = extract_all(extract, report, cell, &err);
+    (void)snprintf(report->text, sizeof report->text, "%s", err.text);
+    switch (rc) {
+    case RC_OK:
+        report->outcome = REPORT_DONE;
+        break;
+    case RC_PERM:
+    case RC_RANGE:
+    case RC_CORRUPT:
+    case RC_GONE:
+        report->outcome = REPORT_PREPARATION_ERROR;
+        break;
+    default:
+        report->outcome = REPORT_TEMP;
+        break;
+    }
+    if (rc != RC_OK) {
+        /* What was begun is not kept; the daemon removes it too, should this fail. */
+        (void)!fs_remove_tree(extract->subject.dirfd, "extraction.tmp", &err);
+    }
+}

@@ -1,0 +1,168 @@
+/*
+ * hand_over - the archive goes to the router
+ */
+#include "stage/hand_over.h"
+
+#include "conf/house.h"
+#include "stage/cost.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+#include "sys/user.h"
+
+#include <stdio.h>
+
+enum { SIDECAR_BYTES_MAX = 4096 };
+
+/* Entries that were undone must never go out: a restart or a revision is half way (docs/SPOOL.md
+ * E4). */
+static enum rc check_booked(const struct stage_env *env, const struct subject *subject,
+                            struct err *err)
+{
+    bool is_reversed = false;
+    enum rc rc =
+        cost_is_reversed(env, subject->id, subject->view.extraction_round, &is_reversed, err);
+    if (rc == RC_OK && is_reversed) {
+        rc = err_set(err, RC_STATE,
+                     "the entries of extraction %llu are reversed: it waits for its restart",
+                     (unsigned long long)subject->view.extraction_round);
+    }
+    return rc;
+}
+
+/* The line, then the place. */
+static enum rc go_out(const struct stage_env *env, struct subject *subject, int64_t now_ns,
+                      struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (subject->view.state != STATE_SENDING) {
+        enum delivery_state next = STATE_NONE;
+        rc = check_booked(env, subject, err);
+        rc = rc == RC_OK ? subject_next(subject, EVENT_PUBLISHING, &next, err) : rc;
+        if (rc != RC_OK) {
+            return rc;
+        }
+        struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+        journal_begin(&writer, now_ns, event_name(EVENT_PUBLISHING), JOURNAL_DAEMON);
+        journal_put_text(&writer, "state", state_name(next));
+        rc = journal_end(&writer, err);
+        if (rc != RC_OK) {
+            journal_writer_release(&writer);
+            return rc;
+        }
+        rc = subject_say(subject, &writer, err);
+    }
+    return rc == RC_OK ? subject_move(env, subject, err) : rc;
+}
+
+/* group of the router's SFTP account; -1 where none is named or the machine does not know it */
+static int64_t router_gid(const struct stage_env *env, const char *provider)
+{
+    const struct house_provider *found = house_provider(env->house, provider);
+    gid_t gid = 0;
+    if (found == NULL || found->group == NULL || group_gid(found->group, &gid, NULL) != RC_OK) {
+        return -1;
+    }
+    return (int64_t)gid;
+}
+
+/* An empty file that appears last tells some routers that the archive is whole (`flag`). */
+static enum rc put_flag(const struct subject *subject, int pickup, struct err *err)
+{
+    const char *flag = subject->order->layout.flag;
+    if (flag == NULL) {
+        return RC_OK;
+    }
+    char name[FS_NAME_BYTES_MAX];
+    (void)snprintf(name, sizeof name, "%s%s", subject->view.archive, flag);
+    return fs_put_volatile(pickup, name, 0640, "", 0, err);
+}
+
+/* `.sha256` and what else lies beside the archive first, the archive last, each whole by rename. */
+static enum rc publish(const struct stage_env *env, const struct subject *subject, struct err *err)
+{
+    int extraction = -1;
+    struct spool_router router = SPOOL_ROUTER_NONE;
+    struct fs_names names = FS_NAMES_EMPTY;
+    const char *archive = subject->view.archive;
+    enum rc rc = fs_open_dir(subject->dirfd, "extraction", &extraction, err);
+    if (rc == RC_OK) {
+        rc = spool_router(env->spool, subject->order->provider,
+                          router_gid(env, subject->order->provider), &router, err);
+    }
+    if (rc == RC_OK && fs_exists(extraction, archive)) {
+        rc = fs_list(extraction, 64, &names, err);
+        for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
+            const char *name = names.names[i];
+            bool is_beside = strcmp(name, archive) != 0 && strcmp(name, "manifest.json") != 0;
+            if (!is_beside) {
+                continue;
+            }
+            struct buf bytes = BUF_EMPTY;
+            rc = fs_read_small(extraction, name, TARGET_BYTES_MAX, &bytes, err);
+            rc = rc == RC_OK ? fs_put_volatile(router.pickup, name, 0640, bytes.ptr, bytes.len, err)
+                             : rc;
+            buf_release(&bytes);
+        }
+        rc = rc == RC_OK ? fs_move_noreplace(extraction, archive, router.pickup, archive, err) : rc;
+    }
+    rc = rc == RC_OK ? put_flag(subject, router.pickup, err) : rc;
+    fs_names_release(&names);
+    spool_router_release(&router);
+    fs_drop(&extraction);
+    return rc;
+}
+
+static enum rc say_handed_over(const struct stage_env *env, struct subject *subject, int64_t now_ns,
+                               struct err *err)
+{
+    enum delivery_state next = STATE_NONE;
+    enum rc rc = subject_next(subject, EVENT_HANDED_OVER, &next, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+    journal_begin(&writer, now_ns, event_name(EVENT_HANDED_OVER), JOURNAL_DAEMON);
+    journal_put_text(&writer, "archive", subject->view.archive);
+    journal_put_text(&writer, "state", state_name(next));
+    rc = journal_end(&writer, err);
+    if (rc != RC_OK) {
+        journal_writer_release(&writer);
+        return rc;
+    }
+    (void)env;
+    return subject_say(subject, &writer, err);
+}
+
+enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, size_t count,
+                        int64_t now_ns, struct err *err)
+{
+    bool is_any = false;
+    for (size_t i = 0; i < count; i++) {
+        group[i].rc = go_out(env, &group[i].subject, now_ns, &group[i].err);
+        is_any = is_any || group[i].rc == RC_OK;
+    }
+    if (!is_any) {
+        return RC_OK;
+    }
+    enum rc rc = spool_sync(env->spool, err);
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        if (group[i].rc == RC_OK) {
+            group[i].rc = publish(env, &group[i].subject, &group[i].err);
+        }
+    }
+    rc = rc == RC_OK ? spool_sync(env->spool, err) : rc;
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        struct hand_over *one = &group[i];
+        if (one->rc == RC_OK) {
+            one->rc = say_handed_over(env, &one->subject, now_ns, &one->err);
+        }
+        if (one->rc == RC_OK) {
+            log_event(LOG_LEVEL_INFO, "handed-over", one->subject.id, "archive=%s",
+                      one->subject.view.archive);
+        } else if (one->rc == RC_IO) {
+            *err = one->err;
+            rc = RC_IO;
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,251 @@
+/*
+ * prepare - a delivery's files are read, checked and counted
+ */
+#include "stage/prepare.h"
+
+#include "stage/basis.h"
+#include "stage/cost.h"
+#include "stage/selection.h"
+#include "stage/target.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct preparation {
+    const struct prepare_options *options;
+    struct prepared *out;
+    struct problems *problems;
+    struct order *order;
+    struct selection selection;
+    struct audience_counts counts;
+    struct cost_lines costs;
+};
+
+static enum rc read_order(struct preparation *p, struct err *err)
+{
+    struct buf text = BUF_EMPTY;
+    enum rc rc =
+        fs_read_small(p->options->dirfd, "delivery.conf", GUARD_DROP_BYTES_MAX, &text, err);
+    if (rc == RC_RANGE) {
+        rc = err_set(err, RC_RANGE,
+                     "delivery.conf:1: larger than 1 MiB; keep lists in files of their own");
+    }
+    if (rc == RC_GONE) {
+        rc = err_set(err, RC_PERM, "delivery.conf: is not there; add it");
+    }
+    if (rc == RC_OK) {
+        rc = order_read(buf_slice(&text), "delivery.conf", p->options->house, p->options->dropper,
+                        p->options->id, &p->order, p->problems, err);
+    }
+    buf_release(&text);
+    return rc;
+}
+
+/* A revision may name what only the revision before holds. */
+static enum rc fetch_from_previous(const struct preparation *p, const char *name, struct err *err)
+{
+    int in = -1;
+    int out = -1;
+    enum rc rc = fs_open_regular(p->options->previous_fd, name, &in, err);
+    rc = rc == RC_OK ? fs_create(p->options->dirfd, name, 0600, &out, err) : rc;
+    rc = rc == RC_OK ? fs_copy_fd(in, out, UINT64_MAX, NULL, NULL, err) : rc;
+    rc = rc == RC_OK ? fs_close(&out, err) : rc;
+    fs_drop(&in);
+    fs_drop(&out);
+    return rc;
+}
+
+static enum rc find_files(struct preparation *p, struct err *err)
+{
+    static struct order_file files[ORDER_FILES_MAX];
+    size_t count = order_files(p->order, files);
+    for (size_t i = 0; i < count; i++) {
+        if (fs_exists(p->options->dirfd, files[i].name)) {
+            continue;
+        }
+        enum rc rc =
+            p->options->previous_fd >= 0 ? fetch_from_previous(p, files[i].name, err) : RC_GONE;
+        if (rc == RC_GONE) {
+            problems_add(p->problems, (struct place){"delivery.conf", 0},
+                         "names %s, which is not there; drop the file along, or take its name out",
+                         files[i].name);
+        } else if (rc != RC_OK) {
+            return rc;
+        }
+    }
+    return problems_rc(p->problems, err);
+}
+
+/* Faults of the rows are told with the delivery, not against the drop. */
+static enum rc note_bad_rows(struct preparation *p, enum rc rc, const struct err *err)
+{
+    if (rc != RC_PERM && rc != RC_RANGE) {
+        return rc;
+    }
+    p->out->has_bad_rows = true;
+    (void)snprintf(p->out->text, sizeof p->out->text, "%s", err->text);
+    return RC_OK;
+}
+
+static enum rc count_target(struct preparation *p, struct err *err)
+{
+    int excluded = -1;
+    enum rc rc = RC_OK;
+    if (!p->options->is_dry) {
+        rc = fs_create(p->options->dirfd, "excluded.csv", 0600, &excluded, err);
+    }
+    if (rc == RC_OK) {
+        rc = audience_run(p->selection.audience, excluded, &p->counts, err);
+        rc = note_bad_rows(p, rc, err);
+    }
+    if (rc == RC_OK && excluded >= 0) {
+        rc = fs_close(&excluded, err);
+    }
+    fs_drop(&excluded);
+    if (rc == RC_OK && !p->out->has_bad_rows) {
+        rc = cost_of_order(p->order, p->counts.records + p->counts.seeds, clock_now_ns(), &p->costs,
+                           err);
+        rc = note_bad_rows(p, rc, err);
+    }
+    return rc;
+}
+
+static enum rc write_facts(struct preparation *p, struct err *err)
+{
+    struct buf settings = BUF_EMPTY;
+    size_t column_count = 0;
+    const char *const *columns = audience_columns(p->selection.audience, &column_count);
+    const char *warnings[PROBLEMS_MAX];
+    size_t warning_count = 0;
+    for (size_t i = 0; i < p->problems->count; i++) {
+        if (p->problems->lines[i].is_warning) {
+            warnings[warning_count++] = p->problems->lines[i].text;
+        }
+    }
+    order_write(p->order, &settings);
+    enum rc rc = buf_ok(&settings, err);
+    if (rc == RC_OK) {
+        rc = fs_put_volatile(p->options->dirfd, "settings.conf", 0640, settings.ptr, settings.len,
+                             err);
+    }
+    if (rc == RC_OK) {
+        rc = target_write(p->options->dirfd, &p->counts, p->selection.bytes, columns, column_count,
+                          warnings, warning_count, &p->costs, p->order->currency, err);
+    }
+    if (rc == RC_OK && !p->out->has_bad_rows) {
+        rc = basis_write(p->options->dirfd, p->order, &p->costs, err);
+    }
+    buf_release(&settings);
+    return rc;
+}
+
+static enum rc open_selection(struct preparation *p, struct err *err)
+{
+    struct selection_wants wants = {.dirfd = p->options->dirfd,
+                                    .house = p->options->house,
+                                    .revision = p->options->revision,
+                                    .is_counting = true,
+                                    .created_ns = clock_now_ns(),
+                                    .spill_fd = p->options->is_dry ? -1 : p->options->dirfd,
+                                    .cell = p->options->cell};
+    enum rc rc = selection_open(p->order, &wants, &p->selection, err);
+    if (rc == RC_PERM || rc == RC_RANGE || rc == RC_GONE) {
+        problems_add_line(p->problems, err->text);
+        return RC_PERM;
+    }
+    return rc;
+}
+
+enum rc prepare_run(const struct prepare_options *options, struct prepared *out,
+                    struct problems *problems, struct err *err)
+{
+    struct preparation p = {
+        .options = options, .out = out, .problems = problems, .costs = COST_LINES_EMPTY};
+    *out = (struct prepared){0};
+    enum rc rc = read_order(&p, err);
+    rc = rc == RC_OK ? find_files(&p, err) : rc;
+    rc = rc == RC_OK ? open_selection(&p, err) : rc;
+    rc = rc == RC_OK ? count_target(&p, err) : rc;
+    if (rc == RC_OK && !options->is_dry) {
+        rc = write_facts(&p, err);
+    }
+    out->rows = p.counts.rows;
+    out->records = p.counts.records;
+    out->seeds = p.counts.seeds;
+    memcpy(out->excluded, p.counts.excluded, sizeof out->excluded);
+    out->bytes = p.selection.bytes;
+    selection_close(&p.selection);
+    if (rc == RC_OK && options->is_dry) {
+        out->order = p.order;
+        out->costs = p.costs;
+    } else {
+        order_free(p.order);
+        cost_lines_release(&p.costs);
+    }
+    return rc;
+}
+
+void prepared_release(struct prepared *prepared)
+{
+    order_free(prepared->order);
+    prepared->order = NULL;
+    cost_lines_release(&prepared->costs);
+}
+
+bool prepare_step_waits(const struct order *order, enum step step)
+{
+    switch (step) {
+    case STEP_TARGET:
+        return order->steps[ORDER_STEP_TARGET].is_on;
+    case STEP_CONTENT:
+        return order->steps[ORDER_STEP_CONTENT].is_on;
+    case STEP_BUDGET:
+        return order->steps[ORDER_STEP_TARGET].is_on && order->steps[ORDER_STEP_BUDGET].is_on;
+    default:
+        return false;
+    }
+}
+
+enum rc prepare_basis_digest(int dirfd, enum step step, char out_hex[SHA256_HEX_BYTES],
+                             struct err *err)
+{
+    char path[64];
+    struct buf text = BUF_EMPTY;
+    (void)snprintf(path, sizeof path, "basis/%s", step_name(step));
+    enum rc rc = fs_read_small(dirfd, path, BASIS_BYTES_MAX, &text, err);
+    if (rc == RC_OK) {
+        sha256_hex(buf_text(&text), text.len, out_hex);
+    }
+    buf_release(&text);
+    return rc;
+}
+
+enum rc prepare_check_layout(int dirfd, const struct order *order,
+                             const struct house_layout *layout, struct err *err)
+{
+    struct target_facts facts;
+    struct arena arena = ARENA_EMPTY;
+    struct layout_options options;
+    struct layout *compiled = NULL;
+    enum rc rc = target_read(dirfd, &facts, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    struct slice *columns = arena_array(&arena, facts.column_count + 1, sizeof *columns);
+    rc = columns == NULL ? err_set(err, RC_NOMEM, "no memory for a layout")
+                         : selection_layout(order, layout, &arena, &options, err);
+    if (rc == RC_OK) {
+        for (size_t i = 0; i < facts.column_count; i++) {
+            columns[i] = slice_of(facts.columns[i]);
+        }
+        rc = layout_open(&options, columns, facts.column_count, &compiled, err);
+    }
+    rc = rc == RC_OK ? archive_name_check(layout->name, err) : rc;
+    layout_free(compiled);
+    arena_release(&arena);
+    target_release(&facts);
+    return rc == RC_RANGE ? RC_PERM : rc;
+}

@@ -1,0 +1,21 @@
+/*
+ * recover - what a restart does with each delivery, by the rows of docs/SPOOL.md; may run twice
+ */
+#ifndef POSTROOM_STAGE_RECOVER_H
+#define POSTROOM_STAGE_RECOVER_H
+
+#include "stage/env.h"
+#include "stage/subject.h"
+
+/*
+ * recover_spool - every delivery on its way: torn journals cut, interrupted decisions finished,
+ * each moved to the stage of its state; fn is told of each with its state
+ *
+ * Damaged deliveries are logged and left where they are. Returns RC_OK; RC_IO stop; RC_TEMP,
+ * RC_NOMEM
+ */
+enum rc recover_spool(const struct stage_env *env, int64_t now_ns,
+                      void (*fn)(void *ctx, const char *id, enum delivery_state state), void *ctx,
+                      struct err *err) MUST_CHECK;
+
+#endif

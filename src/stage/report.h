@@ -1,0 +1,36 @@
+/*
+ * report - what a worker tells the daemon about one job: one write to a pipe, atomic
+ */
+#ifndef POSTROOM_STAGE_REPORT_H
+#define POSTROOM_STAGE_REPORT_H
+
+#include <assert.h>
+#include <limits.h>
+#include <stdint.h>
+
+enum report_outcome {
+    REPORT_DONE,              /* what was asked for lies in the job's directory */
+    REPORT_REFUSED,           /* the drop is refused; text says why */
+    REPORT_PREPARATION_ERROR, /* taken in, but its rows break a rule; text says which */
+    REPORT_TEMP,              /* the world is in the way (disk full, still changing): try again */
+    REPORT_NOT_RUN,           /* the worker ended before it came to this job */
+    REPORT_DIED               /* the worker died in this job; text says how */
+};
+
+enum { REPORT_TEXT_BYTES = 3072, REPORT_ARCHIVE_BYTES = 256 };
+
+struct stage_report {
+    uint32_t job; /* number in its batch */
+    uint32_t outcome;
+    uint64_t rows;
+    uint64_t records;
+    uint64_t seeds;
+    uint64_t bytes; /* of the recipients */
+    char archive[REPORT_ARCHIVE_BYTES];
+    char text[REPORT_TEXT_BYTES];
+};
+
+/* POSIX: a write of at most PIPE_BUF bytes to a pipe is never torn or mixed. */
+static_assert(sizeof(struct stage_report) <= PIPE_BUF, "a report is one atomic write");
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * revise - a drop with the id of a delivery that exists: its next revision
+ */
+#include "stage/revise.h"
+
+#include "stage/prepare.h"
+#include "stage/undo.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum { HISTORY_FILE_BYTES_MAX = 1 << 20, HISTORY_FILES_MAX = 100000 };
+
+/* --- carrying history over
+ * ---------------------------------------------------------------------------- */
+
+static enum rc copy_file(int from, int to, const char *name, mode_t mode, struct err *err)
+{
+    int in = -1;
+    int out = -1;
+    enum rc rc = fs_open_regular(from, name, &in, err);
+    rc = rc == RC_OK ? fs_create(to, name, mode, &out, err) : rc;
+    rc = rc == RC_OK ? fs_copy_fd(in, out, JOURNAL_BYTES_MAX, NULL, NULL, err) : rc;
+    rc = rc == RC_OK ? fs_close(&out, err) : rc;
+    fs_drop(&in);
+    fs_drop(&out);
+    return rc;
+}
+
+static enum rc copy_decisions(int staged_fd, int previous_fd, struct err *err)
+{
+    int from = -1;
+    int to = -1;
+    struct fs_names names = FS_NAMES_EMPTY;
+    enum rc rc = fs_open_dir(previous_fd, "decisions", &from, err);
+    if (rc == RC_GONE) {
+        return RC_OK;
+    }
+    rc = rc == RC_OK ? fs_make_dir(staged_fd, "decisions", 0750, -1, err) : rc;
+    rc = rc == RC_OK ? fs_open_dir(staged_fd, "decisions", &to, err) : rc;
+    rc = rc == RC_OK ? fs_list(from, HISTORY_FILES_MAX, &names, err) : rc;
+    for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
+        rc = copy_file(from, to, names.names[i], 0640, err);
+    }
+    fs_names_release(&names);
+    fs_drop(&from);
+    fs_drop(&to);
+    return rc;
+}
+
+bool revise_keeps_step(int staged_fd, int previous_fd, enum step step)
+{
+    char new[SHA256_HEX_BYTES];
+    char old[SHA256_HEX_BYTES];
+    return previous_fd >= 0 && prepare_basis_digest(staged_fd, step, new, NULL) == RC_OK &&
+           prepare_basis_digest(previous_fd, step, old, NULL) == RC_OK && strcmp(new, old) == 0;
+}
+
+/* The basis keeps the time at which its step was opened. */
+static void keep_time(int staged_fd, int previous_fd, enum step step)
+{
+    char path[64];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "basis/%s", step_name(step));
+    if (fstatat(previous_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        struct timespec times[2] = {status.st_atim, status.st_mtim};
+        (void)utimensat(staged_fd, path, times, AT_SYMLINK_NOFOLLOW);
+    }
+}
+
+enum rc revise_carry_over(int staged_fd, int previous_fd, struct err *err)
+{
+    enum rc rc = copy_file(previous_fd, staged_fd, JOURNAL_FILE, JOURNAL_MODE, err);
+    rc = rc == RC_OK ? copy_decisions(staged_fd, previous_fd, err) : rc;
+    static const enum step steps[] = {STEP_TARGET, STEP_CONTENT, STEP_BUDGET};
+    for (size_t i = 0; rc == RC_OK && i < sizeof steps / sizeof steps[0]; i++) {
+        if (revise_keeps_step(staged_fd, previous_fd, steps[i])) {
+            keep_time(staged_fd, previous_fd, steps[i]);
+        }
+    }
+    return rc;
+}
+
+/* --- changing places
+ * ------------------------------------------------------------------------------------ */
+
+/* The old directory, now in run/intake/ID, becomes revisions/N of the new one; its own revisions
+ * move up beside it. */
+static enum rc put_away(const struct stage_env *env, const char *id, int new_fd,
+                        uint64_t old_revision, struct err *err)
+{
+    int intake = spool_dir(env->spool, SPOOL_INTAKE);
+    int to = -1;
+    int old_fd = -1;
+    int old_revisions = -1;
+    struct fs_names names = FS_NAMES_EMPTY;
+    char name[32];
+    (void)snprintf(name, sizeof name, "%llu", (unsigned long long)old_revision);
+    enum rc rc = fs_make_dir(new_fd, "revisions", 0750, env->group_gid, err);
+    rc = rc == RC_EXISTS ? RC_OK : rc;
+    rc = rc == RC_OK ? fs_open_dir(new_fd, "revisions", &to, err) : rc;
+    rc = rc == RC_OK ? fs_open_dir(intake, id, &old_fd, err) : rc;
+    if (rc == RC_OK && fs_open_dir(old_fd, "revisions", &old_revisions, NULL) == RC_OK) {
+        rc = fs_list(old_revisions, HISTORY_FILES_MAX, &names, err);
+        for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
+            rc = fs_move_noreplace(old_revisions, names.names[i], to, names.names[i], err);
+        }
+    }
+    rc = rc == RC_OK ? fs_move_noreplace(intake, id, to, name, err) : rc;
+    fs_names_release(&names);
+    fs_drop(&old_revisions);
+    fs_drop(&old_fd);
+    fs_drop(&to);
+    return rc;
+}
+
+enum rc revise_admit(struct take_in *take, int64_t now_ns, struct err *err)
+{
+    const struct stage_env *env = take->env;
+    struct subject old = SUBJECT_NONE;
+    enum rc rc = subject_open(env->spool, take->id, &old, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (old.view.revision + 1 != take->revision || old.stage == STAGE_OUTBOX ||
+        old.stage == STAGE_DONE) {
+        rc = err_set(err, RC_TEMP, "%s moved on while its revision was read", take->id);
+    }
+    rc = rc == RC_OK ? undo_extraction(env, &old, now_ns, err) : rc;
+    if (rc == RC_OK) {
+        rc = fs_exchange(spool_dir(env->spool, SPOOL_INTAKE), take->id,
+                         stage_dir(env->spool, old.stage), take->id, err);
+    }
+    if (rc == RC_OK && old.stage != STAGE_PENDING) {
+        rc = spool_move(env->spool, take->id, old.stage, STAGE_PENDING, err);
+    }
+    rc = rc == RC_OK ? put_away(env, take->id, take->staged_fd, old.view.revision, err) : rc;
+    subject_close(&old);
+    return rc;
+}
+
+/* --- after a crash
+ * --------------------------------------------------------------------------------------- */
+
+static enum rc recover_one(void *ctx, const char *id)
+{
+    const struct stage_env *env = ctx;
+    struct err err = {{0}};
+    int left_fd = -1;
+    struct view left = {0};
+    struct subject now = SUBJECT_NONE;
+    if (!id_is_valid(slice_of(id)) ||
+        fs_open_dir(spool_dir(env->spool, SPOOL_INTAKE), id, &left_fd, NULL) != RC_OK) {
+        return RC_OK;
+    }
+    enum rc rc = RC_OK;
+    bool is_old = view_load(left_fd, &left, NULL) == RC_OK &&
+                  subject_open(env->spool, id, &now, NULL) == RC_OK &&
+                  left.revision < now.view.revision;
+    if (is_old) {
+        rc = put_away(env, id, now.dirfd, left.revision, &err);
+        log_event(LOG_LEVEL_INFO, "revision-put-away", id, "revision=%llu",
+                  (unsigned long long)left.revision);
+    }
+    subject_close(&now);
+    view_release(&left);
+    fs_drop(&left_fd);
+    return rc;
+}
+
+enum rc revise_recover(const struct stage_env *env, struct err *err)
+{
+    return fs_each(spool_dir(env->spool, SPOOL_INTAKE), HISTORY_FILES_MAX, recover_one, (void *)env,
+                   err);
+}

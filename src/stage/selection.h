@@ -1,0 +1,52 @@
+/*
+ * selection - an order's files opened and its settings mapped: the audience to read, the extraction
+ * to write
+ *
+ * The same for counting, extracting and previews, so that what is counted is what is extracted.
+ */
+#ifndef POSTROOM_STAGE_SELECTION_H
+#define POSTROOM_STAGE_SELECTION_H
+
+#include "base/arena.h"
+#include "base/name.h"
+#include "delivery/order.h"
+#include "pack/extraction.h"
+#include "sys/progress.h"
+
+struct selection_wants {
+    int dirfd;                 /* holds the files that the order names */
+    const struct house *house; /* suppression lists of the channel, memory, threads */
+    uint64_t revision;
+    bool is_counting;           /* nothing is rendered or ordered */
+    int64_t created_ns;         /* when the rows are fixed: the date in names */
+    int spill_fd;               /* directory for sorted runs; -1: none */
+    struct progress_cell *cell; /* NULL */
+};
+
+struct selection {
+    struct arena arena;
+    struct extraction *extraction;
+    struct audience *audience;
+    const char *random_seed;
+    uint64_t bytes; /* of the recipients' file */
+    int *fds;       /* everything opened */
+    size_t fd_count;
+};
+
+/*
+ * selection_open - open files, read headers, compile where, layout and name
+ * out      release it with selection_close, also after a failure
+ * Returns  RC_OK; RC_GONE a file is missing; RC_PERM, RC_RANGE the drop is wrong; RC_TEMP;
+ * RC_NOMEM; RC_IO
+ */
+enum rc selection_open(const struct order *order, const struct selection_wants *wants,
+                       struct selection *out, struct err *err) MUST_CHECK;
+void selection_close(struct selection *selection);
+
+/* selection_layout - the pack's options of a layout; texts are borrowed, the rest lives in the
+ * arena. RC_OK; RC_NOMEM */
+enum rc selection_layout(const struct order *order, const struct house_layout *layout,
+                         struct arena *arena, struct layout_options *out,
+                         struct err *err) MUST_CHECK;
+
+#endif
