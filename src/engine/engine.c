@@ -281,12 +281,15 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     }
     if (rc == RC_OK) {
         works_open(engine);
+        int watch = -1; /* both last as long as the loop */
         rc = loop_watch_dir(engine->loop, spool_dir(engine->env.spool, SPOOL_INBOX),
-                            on_inbox_change, engine, NULL, err);
+                            on_inbox_change, engine, &watch, err);
+        rc = rc == RC_OK
+                 ? loop_watch_dir(engine->loop, spool_dir(engine->env.spool, SPOOL_APPROVED),
+                                  on_approved_change, engine, &watch, err)
+                 : rc;
     }
-    return rc == RC_OK ? loop_watch_dir(engine->loop, spool_dir(engine->env.spool, SPOOL_APPROVED),
-                                        on_approved_change, engine, NULL, err)
-                       : rc;
+    return rc;
 }
 
 static enum rc open_engine(struct engine *engine, struct err *err)

@@ -188,7 +188,7 @@ static enum rc check_right(struct weighing *w, struct err *err)
         .held_by = w->subject.view.held_by,
     };
     enum rc rc = right_check(&question, &w->answer, err);
-    return rc == RC_OK ? rc : err_add(err, RC_PERM, "%s", w->file);
+    return rc == RC_OK ? rc : err_add(err, rc, "%s", w->file);
 }
 
 static enum rc find_subject(struct weighing *w, struct err *err)
@@ -204,15 +204,21 @@ static enum rc find_subject(struct weighing *w, struct err *err)
 
 static enum rc weigh(struct weighing *w, struct err *err)
 {
-    enum rc rc = decision_fits(w->decision.step, w->decision.verb, w->decision.is_recalled,
-                               w->subject.view.state, err);
-    if (rc != RC_OK) {
-        return err_add(err, RC_PERM, "%s", w->file);
+    const struct decision *decision = &w->decision;
+    /* First who: a late answer is told who was first, whatever the delivery is doing by now. */
+    enum rc rc = check_right(w, err);
+    if (rc == RC_OK && w->subject.view.state == STATE_SENDING &&
+        w->subject.order->channel == HOUSE_MAIL) {
+        return err_set(err, RC_TEMP, "%s is being handed over", w->subject.id);
     }
-    rc = check_basis(w, err);
-    rc = rc == RC_OK ? check_right(w, err) : rc;
-    if (rc == RC_OK && w->decision.layout != NULL) {
-        rc = undo_check_layout(&w->subject, w->decision.layout, w->file, err);
+    if (rc == RC_OK) {
+        rc = decision_fits(decision->step, decision->verb, decision->is_recalled,
+                           w->subject.view.state, err);
+        rc = rc == RC_OK ? rc : err_add(err, rc, "%s", w->file);
+    }
+    rc = rc == RC_OK ? check_basis(w, err) : rc;
+    if (rc == RC_OK && decision->layout != NULL) {
+        rc = undo_check_layout(&w->subject, decision->layout, w->file, err);
     }
     return rc;
 }
@@ -255,6 +261,10 @@ static enum rc say_decision(struct weighing *w, const char *kept_as, struct err 
     if (rc != RC_OK) {
         return rc;
     }
+    bool is_answer = w->decision.verb == VERB_APPROVE || w->decision.verb == VERB_CONFIRM;
+    if (is_answer && w->answer.wanted > 0) {
+        next = subject->view.state; /* `all = true`: others have to answer too */
+    }
     struct journal_writer writer = JOURNAL_WRITER_EMPTY;
     journal_begin(&writer, w->now_ns, event_name(event), w->identity.person->name);
     journal_put_text(&writer, "step", step_name(w->decision.step));
@@ -263,7 +273,7 @@ static enum rc say_decision(struct weighing *w, const char *kept_as, struct err 
     if (w->decision.comment[0] != '\0') {
         journal_put_text(&writer, "comment", w->decision.comment);
     }
-    if (w->decision.verb == VERB_APPROVE && w->answer.wanted > 0) {
+    if (is_answer && w->answer.wanted > 0) {
         journal_put_u64(&writer, "wanted", w->answer.wanted);
     }
     if (event == EVENT_RESTARTED) {
