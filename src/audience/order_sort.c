@@ -25,11 +25,14 @@ enum {
     THREADS_MAX = 64
 };
 
+/* keys that are equal up to depth, where NUL bytes stand behind the end of a shorter one */
 static int compare_rest(const struct order_item *a, const struct order_item *b, size_t depth)
 {
-    struct slice x = {a->bytes + depth, a->key_len > depth ? a->key_len - depth : 0};
-    struct slice y = {b->bytes + depth, b->key_len > depth ? b->key_len - depth : 0};
-    return slice_compare(x, y);
+    size_t x = a->key_len > depth ? depth : a->key_len;
+    size_t y = b->key_len > depth ? depth : b->key_len;
+    int order = slice_compare((struct slice){a->bytes + x, a->key_len - x},
+                              (struct slice){b->bytes + y, b->key_len - y});
+    return order != 0 || a->key_len == b->key_len ? order : a->key_len < b->key_len ? -1 : 1;
 }
 
 /* is a to stand behind b? is_whole: compare what follows the prefix too */
