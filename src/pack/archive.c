@@ -209,7 +209,8 @@ static enum rc member_add(struct packer *packer, const char *path, struct err *e
 {
     if (packer->count == packer->cap) {
         size_t cap = packer->cap == 0 ? MEMBERS_FIRST : packer->cap * 2;
-        struct packer_member **members = realloc(packer->members, cap * sizeof(*members));
+        struct packer_member **members =
+            realloc(packer->members, cap * sizeof(struct packer_member *));
         if (members == NULL) {
             return err_set(err, RC_NOMEM, "no memory for an archive's members");
         }

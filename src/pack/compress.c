@@ -34,11 +34,9 @@ enum block_role { BLOCK_HEAD, BLOCK_DATA, BLOCK_TAIL };
 struct block {
     enum block_role role;
     struct compress_span *span;
-    unsigned char *raw;
+    unsigned char *raw; /* COMPRESS_BLOCK_BYTES */
     size_t raw_len;
-    size_t raw_cap;
-    unsigned char *packed;
-    size_t packed_cap;
+    unsigned char *packed;    /* codec_bound() of them */
     const unsigned char *out; /* what goes to the file: packed or raw */
     size_t out_len;
     uint32_t crc;
@@ -48,6 +46,7 @@ struct block {
 struct compress {
     struct compress_options options;
     struct block *blocks;
+    unsigned char *bytes; /* of all blocks */
     uint64_t slots;
 
     /* the caller's own */
@@ -82,21 +81,6 @@ static struct block *block_at(const struct compress *compress, uint64_t number)
     return &compress->blocks[number % compress->slots];
 }
 
-static enum rc block_reserve(unsigned char **bytes, size_t *cap, size_t need, struct err *err)
-{
-    if (*cap >= need) {
-        return RC_OK;
-    }
-    free(*bytes);
-    *cap = 0;
-    *bytes = malloc(need);
-    if (*bytes == NULL) {
-        return err_set(err, RC_NOMEM, "no memory for a block of %zu bytes to compress", need);
-    }
-    *cap = need;
-    return RC_OK;
-}
-
 static enum rc block_pack(const struct compress_options *options, struct block *block,
                           struct codec **codec, struct err *err)
 {
@@ -113,13 +97,10 @@ static enum rc block_pack(const struct compress_options *options, struct block *
         rc = codec_open(options->kind, options->level, codec, err);
     }
     if (rc == RC_OK) {
-        rc = block_reserve(&block->packed, &block->packed_cap,
-                           codec_bound(options->kind, block->raw_len), err);
-    }
-    if (rc == RC_OK) {
         block->out = block->packed;
         rc = codec_pack(*codec, (struct slice){(const char *)block->raw, block->raw_len},
-                        block->packed, block->packed_cap, &block->out_len, err);
+                        block->packed, codec_bound(options->kind, COMPRESS_BLOCK_BYTES),
+                        &block->out_len, err);
     }
     return rc;
 }
@@ -275,9 +256,9 @@ static enum rc fault(const struct compress *compress, struct err *err)
     return compress->rc == RC_OK ? RC_OK : err_set(err, compress->rc, "%s", compress->err.text);
 }
 
-/* The next slot, with room for `need` raw bytes; works or waits while there is none. */
-static enum rc slot_take(struct compress *compress, enum block_role role, size_t need,
-                         struct block **out, struct err *err)
+/* The next slot; works or waits while there is none. */
+static enum rc slot_take(struct compress *compress, enum block_role role, struct block **out,
+                         struct err *err)
 {
     (void)pthread_mutex_lock(&compress->lock);
     while (compress->rc == RC_OK && compress->filled - compress->written == compress->slots) {
@@ -291,10 +272,6 @@ static enum rc slot_take(struct compress *compress, enum block_role role, size_t
         return rc;
     }
     struct block *block = block_at(compress, compress->filled); /* only the caller changes filled */
-    rc = block_reserve(&block->raw, &block->raw_cap, need, err);
-    if (rc != RC_OK) {
-        return rc;
-    }
     block->role = role;
     block->span = compress->span;
     block->raw_len = 0;
@@ -322,7 +299,7 @@ static enum rc submit_as_is(struct compress *compress, enum block_role role, str
 {
     assert(bytes.len <= COMPRESS_BLOCK_BYTES);
     struct block *block;
-    enum rc rc = slot_take(compress, role, bytes.len, &block, err);
+    enum rc rc = slot_take(compress, role, &block, err);
     if (rc == RC_OK) {
         if (bytes.len > 0) {
             memcpy(block->raw, bytes.ptr, bytes.len);
@@ -331,6 +308,27 @@ static enum rc submit_as_is(struct compress *compress, enum block_role role, str
         slot_submit(compress, block);
     }
     return rc;
+}
+
+static unsigned int threads_for(unsigned int threads)
+{
+    return threads == 0 ? 1 : threads > COMPRESS_THREADS_MAX ? COMPRESS_THREADS_MAX : threads;
+}
+
+static size_t slots_for(unsigned int threads)
+{
+    return (size_t)threads_for(threads) * SLOTS_FOR_THREAD + SLOTS_MORE;
+}
+
+/* Of one block: raw and packed, touched only as far as they are filled. */
+static size_t block_memory(enum codec_kind kind)
+{
+    return COMPRESS_BLOCK_BYTES + codec_bound(kind, COMPRESS_BLOCK_BYTES);
+}
+
+size_t compress_memory_bytes(enum codec_kind kind, unsigned int threads)
+{
+    return slots_for(threads) * block_memory(kind);
 }
 
 enum rc compress_open(const struct compress_options *options, struct compress **out,
@@ -345,20 +343,23 @@ enum rc compress_open(const struct compress_options *options, struct compress **
         return err_set(err, RC_NOMEM, "no memory to compress");
     }
     compress->options = *options;
-    unsigned int *threads = &compress->options.threads;
-    *threads = *threads == 0                     ? 1
-               : *threads > COMPRESS_THREADS_MAX ? COMPRESS_THREADS_MAX
-                                                 : *threads;
-    compress->slots = *threads * SLOTS_FOR_THREAD + SLOTS_MORE;
+    compress->options.threads = threads_for(options->threads);
+    compress->slots = slots_for(options->threads);
     compress->blocks = calloc(compress->slots, sizeof *compress->blocks);
+    compress->bytes = malloc(compress_memory_bytes(options->kind, options->threads));
     compress->span_digest = sha256_open();
     compress->total_digest = options->has_total ? sha256_open() : NULL;
     (void)pthread_mutex_init(&compress->lock, NULL); /* neither fails on Linux */
     (void)pthread_cond_init(&compress->changed, NULL);
-    if (compress->blocks == NULL || compress->span_digest == NULL ||
+    if (compress->blocks == NULL || compress->bytes == NULL || compress->span_digest == NULL ||
         (options->has_total && compress->total_digest == NULL)) {
         compress_free(compress);
         return err_set(err, RC_NOMEM, "no memory to compress");
+    }
+    size_t block_bytes = block_memory(options->kind);
+    for (size_t i = 0; i < compress->slots; i++) {
+        compress->blocks[i].raw = compress->bytes + i * block_bytes;
+        compress->blocks[i].packed = compress->blocks[i].raw + COMPRESS_BLOCK_BYTES;
     }
     *out = compress;
     return RC_OK;
@@ -376,10 +377,7 @@ void compress_free(struct compress *compress)
     for (unsigned int i = 0; i < compress->thread_count; i++) {
         (void)pthread_join(compress->threads[i], NULL);
     }
-    for (uint64_t i = 0; compress->blocks != NULL && i < compress->slots; i++) {
-        free(compress->blocks[i].raw);
-        free(compress->blocks[i].packed);
-    }
+    free(compress->bytes);
     free(compress->blocks);
     codec_free(compress->codec);
     sha256_free(compress->span_digest);
@@ -387,15 +385,6 @@ void compress_free(struct compress *compress)
     (void)pthread_cond_destroy(&compress->changed);
     (void)pthread_mutex_destroy(&compress->lock);
     free(compress);
-}
-
-size_t compress_memory_bytes(enum codec_kind kind, unsigned int threads)
-{
-    size_t counted = threads == 0                     ? 1
-                     : threads > COMPRESS_THREADS_MAX ? COMPRESS_THREADS_MAX
-                                                      : threads;
-    return (counted * SLOTS_FOR_THREAD + SLOTS_MORE) *
-           (COMPRESS_BLOCK_BYTES + codec_bound(kind, COMPRESS_BLOCK_BYTES));
 }
 
 enum rc compress_begin(struct compress *compress, struct compress_span *span, struct slice head,
@@ -414,7 +403,7 @@ enum rc compress_write(struct compress *compress, const void *bytes, size_t len,
     while (len > 0) {
         struct block *block = compress->filling;
         if (block == NULL) {
-            enum rc rc = slot_take(compress, BLOCK_DATA, COMPRESS_BLOCK_BYTES, &block, err);
+            enum rc rc = slot_take(compress, BLOCK_DATA, &block, err);
             if (rc != RC_OK) {
                 return rc;
             }

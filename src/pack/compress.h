@@ -58,8 +58,8 @@ enum rc compress_open(const struct compress_options *options, struct compress **
 /* compress_free - end the threads; what is not drained may not be in the file. NULL is allowed. */
 void compress_free(struct compress *compress);
 
-/* compress_memory_bytes - the most that the ring can take; the codecs' own memory comes on top
- * (less than 1 MiB a thread, at level 9 up to 20 MiB) */
+/* compress_memory_bytes - what the ring takes; pages that are never filled cost nothing; the
+ * codecs' own memory comes on top (less than 1 MiB a thread, at level 9 up to 20 MiB) */
 size_t compress_memory_bytes(enum codec_kind kind, unsigned int threads);
 
 /*

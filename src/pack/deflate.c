@@ -407,7 +407,7 @@ enum rc deflate_walk(struct slice stream, struct deflate_walk *out, struct err *
 
 enum rc deflate_open_end(unsigned char *bytes, size_t len, size_t *out_len, struct err *err)
 {
-    struct deflate_walk walk;
+    struct deflate_walk walk = {0};
     enum rc rc = deflate_walk((struct slice){(const char *)bytes, len}, &walk, err);
     if (rc != RC_OK) {
         return rc;

@@ -163,10 +163,10 @@ static enum rc write_data(struct run *run, const struct audience *audience, stru
     if (rc == RC_OK && run->is_open) {
         rc = file_end(run, err);
     }
-    if (rc == RC_OK && run->row != run->counts->records + run->counts->seeds) {
+    uint64_t counted = run->counts->records + run->counts->seeds;
+    if (rc == RC_OK && run->row != counted) {
         rc = err_set(err, RC_CORRUPT, "%llu rows were counted and %llu came",
-                     (unsigned long long)(run->counts->records + run->counts->seeds),
-                     (unsigned long long)run->row);
+                     (unsigned long long)counted, (unsigned long long)run->row);
     }
     return rc;
 }

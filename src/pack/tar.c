@@ -54,6 +54,7 @@ static void put_long(unsigned char *at, uint64_t value)
 static void put_header(struct buf *out, struct slice prefix, struct slice name, char type,
                        uint64_t size, int64_t mtime_s)
 {
+    static const char MAGIC[8] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'};
     unsigned char header[TAR_BLOCK_BYTES] = {0};
     memcpy(header + AT_NAME, name.ptr, name.len);
     if (prefix.len > 0) {
@@ -65,10 +66,7 @@ static void put_header(struct buf *out, struct slice prefix, struct slice name, 
     put_long(header + AT_SIZE, size);
     put_long(header + AT_MTIME, (uint64_t)mtime_s);
     header[AT_TYPE] = (unsigned char)type;
-    memcpy(header + AT_MAGIC,
-           "ustar\0"
-           "00",
-           8);
+    memcpy(header + AT_MAGIC, MAGIC, sizeof MAGIC);
     put_octal(header + AT_DEV_MAJOR, SHORT_DIGITS, 0);
     put_octal(header + AT_DEV_MINOR, SHORT_DIGITS, 0);
     memset(header + AT_CHECKSUM, ' ', CHECKSUM_DIGITS + 2);
@@ -89,7 +87,7 @@ static bool split_path(struct slice path, struct slice *prefix, struct slice *na
         return true;
     }
     for (size_t i = path.len - 1; i-- > 0;) {
-        if (path.ptr[i] == '/' && i <= PREFIX_BYTES && path.len - i - 1 <= NAME_BYTES) {
+        if (i <= PREFIX_BYTES && path.len - i - 1 <= NAME_BYTES && path.ptr[i] == '/') {
             *prefix = (struct slice){path.ptr, i};
             *name = (struct slice){path.ptr + i + 1, path.len - i - 1};
             return true;
@@ -120,7 +118,7 @@ static size_t pax_record_bytes(size_t value_len)
             break;
         }
         total = rest + digits;
-    } while (total < TAR_PATH_BYTES_MAX * 2);
+    } while (total < (size_t)TAR_PATH_BYTES_MAX * 2);
     return total;
 }
 
@@ -139,7 +137,7 @@ static void put_pax(struct buf *out, struct slice path, int64_t mtime_s, char na
     }
     size_t len = 0;
     for (size_t i = start; i < path.len && len < NAME_BYTES - 1; i++) {
-        name[len++] = (unsigned char)path.ptr[i] >= 0x80 ? '_' : path.ptr[i];
+        name[len++] = (char)((unsigned char)path.ptr[i] >= 0x80 ? '_' : path.ptr[i]);
     }
     name[len] = '\0';
     size_t record = pax_record_bytes(path.len);

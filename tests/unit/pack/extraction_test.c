@@ -315,7 +315,7 @@ static void extraction_run__nobody__header_alone_or_no_archive(void **state)
 {
     struct place *place = *state;
     for (int skips = 0; skips <= 1; skips++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "out%d", skips);
         assert_int_equal(mkdirat(place->fd, name, 0700), 0);
         int out = openat(place->fd, name, O_RDONLY | O_DIRECTORY);
@@ -337,7 +337,7 @@ static void extraction_run__threads__same_archive(void **state)
     char first[SHA256_HEX_BYTES] = "";
     static const unsigned int threads[] = {1, 2, 8};
     for (size_t i = 0; i < COUNT(threads); i++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "out%zu", i);
         assert_int_equal(mkdirat(place->fd, name, 0700), 0);
         int out = openat(place->fd, name, O_RDONLY | O_DIRECTORY);
