@@ -30,19 +30,22 @@ static_assert(CREW_JOBS_MAX <= 64, "is_done has one word");
 
 struct crew {
     struct loop *loop;
+    int lock_fd;
     struct progress *progress;
     struct gang gangs[CREW_WORKERS_MAX];
     size_t workers_max;
     size_t busy;
 };
 
-enum rc crew_open(struct loop *loop, size_t workers_max, struct crew **out, struct err *err)
+enum rc crew_open(struct loop *loop, size_t workers_max, int lock_fd, struct crew **out,
+                  struct err *err)
 {
     struct crew *crew = calloc(1, sizeof *crew);
     if (crew == NULL) {
         return err_set(err, RC_NOMEM, "no memory for the workers");
     }
     crew->loop = loop;
+    crew->lock_fd = lock_fd;
     crew->workers_max = workers_max > CREW_WORKERS_MAX ? CREW_WORKERS_MAX : workers_max;
     enum rc rc = progress_open(CREW_WORKERS_MAX, &crew->progress, err);
     if (rc != RC_OK) {
@@ -203,6 +206,7 @@ enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err
         return err_set(err, RC_NOMEM, "no memory for a batch");
     }
     *copy = *batch;
+    copy->keep_fds[copy->keep_count++] = crew->lock_fd;
     progress_reset(crew->progress, place);
     struct gang_body body = {copy, progress_cell(crew->progress, place)};
     struct worker_options options = {
@@ -263,21 +267,6 @@ void crew_look(struct crew *crew)
             worker_kill(&gang->worker);
         }
     }
-}
-
-bool crew_kill_job(struct crew *crew, const char *id)
-{
-    for (size_t i = 0; i < CREW_WORKERS_MAX; i++) {
-        struct gang *gang = &crew->gangs[i];
-        for (size_t j = 0; gang->batch != NULL && j < gang->batch->job_count; j++) {
-            if (strcmp(gang->batch->jobs[j].id, id) == 0 &&
-                (gang->is_done[0] & UINT64_C(1) << j) == 0) {
-                worker_kill(&gang->worker);
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 void crew_each(const struct crew *crew,

@@ -45,11 +45,12 @@ struct crew_batch {
     size_t job_count;
     struct worker_dir dirs[WORKER_DIRS_MAX];
     size_t dir_count;
-    int keep_fds[CREW_FDS_MAX];
+    int keep_fds[CREW_FDS_MAX + 1]; /* and the lock */
     size_t keep_count;
 };
 
-enum rc crew_open(struct loop *loop, size_t workers_max, struct crew **out,
+/* crew_open - lock_fd is kept by every worker, so that none writes beside a restarted daemon */
+enum rc crew_open(struct loop *loop, size_t workers_max, int lock_fd, struct crew **out,
                   struct err *err) MUST_CHECK;
 
 /* crew_free - kill what is still at work and forget it (without calling done) */
@@ -69,10 +70,6 @@ size_t crew_busy(const struct crew *crew);
 
 /* crew_look - end workers that hang; call now and then */
 void crew_look(struct crew *crew);
-
-/* crew_kill_job - end the worker that has the job of this id; its report will be REPORT_DIED.
- * false: nobody has it */
-bool crew_kill_job(struct crew *crew, const char *id);
 
 /* crew_each - what is being worked at: fn(ctx, kind name, id, rows done, rows or bytes in all (0:
  * not known)) */

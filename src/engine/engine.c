@@ -13,7 +13,9 @@
 #include "sys/notify.h"
 #include "sys/user.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +27,9 @@
 enum {
     WAIT_MAX_MS = 60 * 1000, /* the listing is the truth: look at the doors at least so often */
     WAIT_BUSY_MS = 250,      /* while workers are at work: for their progress */
-    DESCRIPTORS_WANTED = 65536
+    DESCRIPTORS_WANTED = 65536,
+    LOCK_TRIES = 500, /* 5 s: a killed worker may be in a long write */
+    LOCK_PAUSE_MS = 10
 };
 
 void engine_fail(struct engine *engine, enum rc rc, const struct err *err, const char *what,
@@ -194,6 +198,27 @@ static int64_t operators_gid(const struct house *house)
     return (int64_t)gid;
 }
 
+/*
+ * One daemon for a spool. The workers of a daemon that died hold its lock until they are gone too,
+ * which the kernel sees to within moments: that is waited for. A daemon that lives is not.
+ */
+static enum rc take_lock(struct engine *engine, struct err *err)
+{
+    int run_dirfd = spool_dir(engine->env.spool, SPOOL_RUN);
+    enum rc rc = lock_take(run_dirfd, "lock", &engine->lock_fd, err);
+    for (int i = 0; rc == RC_EXISTS && i < LOCK_TRIES; i++) {
+        pid_t holder = 0;
+        bool is_alive = lock_holder(run_dirfd, "lock", &holder, NULL) == RC_OK && holder > 0 &&
+                        (kill(holder, 0) == 0 || errno != ESRCH);
+        if (is_alive) {
+            break;
+        }
+        (void)poll(NULL, 0, LOCK_PAUSE_MS);
+        rc = lock_take(run_dirfd, "lock", &engine->lock_fd, err);
+    }
+    return rc;
+}
+
 /* The configuration, the spool and the lock; a sysexits.h code, EX_OK when all is there. */
 static int open_house(struct engine *engine)
 {
@@ -212,7 +237,7 @@ static int open_house(struct engine *engine)
         fprintf(stderr, "postroomd: %s\n", err.text);
         return rc == RC_PERM || rc == RC_GONE ? EX_CONFIG : rc_exit(rc);
     }
-    rc = lock_take(spool_dir(engine->env.spool, SPOOL_RUN), "lock", &engine->lock_fd, &err);
+    rc = take_lock(engine, &err);
     if (rc != RC_OK) {
         fprintf(stderr, "postroomd: %s\n", err.text);
         return rc == RC_EXISTS ? EX_TEMPFAIL : rc_exit(rc);
@@ -273,7 +298,7 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     rc = rc == RC_OK ? door_moves_open(&engine->approved_moves, err) : rc;
     rc = rc == RC_OK ? loop_open(&engine->loop, err) : rc;
     rc = rc == RC_OK ? loop_signals(engine->loop, on_signal, engine, err) : rc;
-    rc = rc == RC_OK ? crew_open(engine->loop, workers, &engine->crew, err) : rc;
+    rc = rc == RC_OK ? crew_open(engine->loop, workers, engine->lock_fd, &engine->crew, err) : rc;
     engine->taken_reports = calloc(GROUP_MAX, sizeof *engine->taken_reports);
     engine->extracted_reports = calloc(GROUP_MAX, sizeof *engine->extracted_reports);
     if (rc == RC_OK && (engine->taken_reports == NULL || engine->extracted_reports == NULL)) {

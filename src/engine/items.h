@@ -25,12 +25,11 @@ struct item {
     char id[ID_BYTES_MAX + 1];
     enum delivery_state state;
     enum item_work work;
-    int64_t due_ns;         /* wall clock: look again then; INT64_MAX: never by itself */
-    uint64_t weight_bytes;  /* of its recipients, to make batches of workers' work */
-    uint32_t failures;      /* of workers in a row */
-    bool is_restart_wanted; /* a decision or a revision waits until the worker is gone */
-    struct item *next;      /* in the queue of its work */
-    struct item *bucket;    /* in the table */
+    int64_t due_ns;        /* wall clock: look again then; INT64_MAX: never by itself */
+    uint64_t weight_bytes; /* of its recipients, to make batches of workers' work */
+    uint32_t failures;     /* of workers in a row */
+    struct item *next;     /* in the queue of its work */
+    struct item *bucket;   /* in the table */
 };
 
 struct item_queue {

@@ -8,6 +8,7 @@
 #include "operator/right.h"
 #include "stage/prepare.h"
 #include "stage/take_in.h"
+#include "stage/target.h"
 #include "stage/undo.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -191,6 +192,34 @@ static enum rc check_right(struct weighing *w, struct err *err)
     return rc == RC_OK ? rc : err_add(err, rc, "%s", w->file);
 }
 
+/* A decision on a delivery that costs more than `signature_above` wants a signature: without one it
+ * is refused. */
+static enum rc check_signature(const struct weighing *w, struct err *err)
+{
+    struct decimal limit = w->env->house->signature_above;
+    bool is_letting_go = w->decision.verb == VERB_APPROVE || w->decision.verb == VERB_CONFIRM;
+    if (!decimal_is_set(limit) || !is_letting_go) {
+        return RC_OK;
+    }
+    struct target_facts facts;
+    struct decimal cost;
+    enum rc rc = target_read(w->subject.dirfd, &facts, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    bool is_below = decimal_parse(slice_of(facts.cost_total), &cost) == RC_OK &&
+                    decimal_compare(cost, limit) <= 0;
+    if (!is_below) {
+        rc = err_set(err, RC_PERM,
+                     "%s: %s costs %s %s, above signature_above: a signed decision is wanted, and "
+                     "signatures are "
+                     "not available in this version; raise signature_above in postroom.conf",
+                     w->file, w->subject.id, facts.cost_total, w->subject.order->currency);
+    }
+    target_release(&facts);
+    return rc;
+}
+
 static enum rc find_subject(struct weighing *w, struct err *err)
 {
     enum rc rc = subject_open(w->env->spool, w->decision.delivery, &w->subject, err);
@@ -217,6 +246,7 @@ static enum rc weigh(struct weighing *w, struct err *err)
         rc = rc == RC_OK ? rc : err_add(err, rc, "%s", w->file);
     }
     rc = rc == RC_OK ? check_basis(w, err) : rc;
+    rc = rc == RC_OK ? check_signature(w, err) : rc;
     if (rc == RC_OK && decision->layout != NULL) {
         rc = undo_check_layout(&w->subject, decision->layout, w->file, err);
     }

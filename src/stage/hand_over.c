@@ -66,7 +66,7 @@ static int64_t router_gid(const struct stage_env *env, const char *provider)
 }
 
 /* An empty file that appears last tells some routers that the archive is whole (`flag`). */
-static enum rc put_flag(const struct subject *subject, int pickup, struct err *err)
+static enum rc put_flag(const struct subject *subject, int pickup, int64_t gid, struct err *err)
 {
     const char *flag = subject->order->layout.flag;
     if (flag == NULL) {
@@ -74,7 +74,19 @@ static enum rc put_flag(const struct subject *subject, int pickup, struct err *e
     }
     char name[FS_NAME_BYTES_MAX];
     (void)snprintf(name, sizeof name, "%s%s", subject->view.archive, flag);
-    return fs_put_volatile(pickup, name, 0640, "", 0, err);
+    enum rc rc = fs_put_volatile(pickup, name, 0640, "", 0, err);
+    return rc == RC_OK ? fs_give(pickup, name, 0640, gid, err) : rc;
+}
+
+/* What lies beside the archive in extraction/, but for the manifest that is also inside it. */
+static enum rc put_beside(int extraction, const char *name, int pickup, int64_t gid,
+                          struct err *err)
+{
+    struct buf bytes = BUF_EMPTY;
+    enum rc rc = fs_read_small(extraction, name, TARGET_BYTES_MAX, &bytes, err);
+    rc = rc == RC_OK ? fs_put_volatile(pickup, name, 0640, bytes.ptr, bytes.len, err) : rc;
+    buf_release(&bytes);
+    return rc == RC_OK ? fs_give(pickup, name, 0640, gid, err) : rc;
 }
 
 /* `.sha256` and what else lies beside the archive first, the archive last, each whole by rename. */
@@ -84,28 +96,24 @@ static enum rc publish(const struct stage_env *env, const struct subject *subjec
     struct spool_router router = SPOOL_ROUTER_NONE;
     struct fs_names names = FS_NAMES_EMPTY;
     const char *archive = subject->view.archive;
+    int64_t gid = router_gid(env, subject->order->provider);
     enum rc rc = fs_open_dir(subject->dirfd, "extraction", &extraction, err);
     if (rc == RC_OK) {
-        rc = spool_router(env->spool, subject->order->provider,
-                          router_gid(env, subject->order->provider), &router, err);
+        rc = spool_router(env->spool, subject->order->provider, gid, &router, err);
     }
     if (rc == RC_OK && fs_exists(extraction, archive)) {
         rc = fs_list(extraction, 64, &names, err);
         for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
             const char *name = names.names[i];
             bool is_beside = strcmp(name, archive) != 0 && strcmp(name, "manifest.json") != 0;
-            if (!is_beside) {
-                continue;
+            if (is_beside) {
+                rc = put_beside(extraction, name, router.pickup, gid, err);
             }
-            struct buf bytes = BUF_EMPTY;
-            rc = fs_read_small(extraction, name, TARGET_BYTES_MAX, &bytes, err);
-            rc = rc == RC_OK ? fs_put_volatile(router.pickup, name, 0640, bytes.ptr, bytes.len, err)
-                             : rc;
-            buf_release(&bytes);
         }
+        rc = rc == RC_OK ? fs_give(extraction, archive, 0640, gid, err) : rc;
         rc = rc == RC_OK ? fs_move_noreplace(extraction, archive, router.pickup, archive, err) : rc;
     }
-    rc = rc == RC_OK ? put_flag(subject, router.pickup, err) : rc;
+    rc = rc == RC_OK ? put_flag(subject, router.pickup, gid, err) : rc;
     fs_names_release(&names);
     spool_router_release(&router);
     fs_drop(&extraction);

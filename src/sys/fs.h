@@ -188,6 +188,13 @@ enum rc fs_remove_tree(int dirfd, const char *name, struct err *err) MUST_CHECK;
 enum rc fs_make_dir(int dirfd, const char *name, mode_t mode, int64_t gid,
                     struct err *err) MUST_CHECK;
 
+/*
+ * fs_give - who may read a regular file: exactly `mode`, and a group
+ * gid     -1: as it is. The process has to be a member of that group.
+ * Returns RC_OK; RC_GONE; RC_PERM (not ours, or not a member); RC_TEMP
+ */
+enum rc fs_give(int dirfd, const char *name, mode_t mode, int64_t gid, struct err *err) MUST_CHECK;
+
 /* fs_exists - there is something of that name (a symlink too); false also where one may not look */
 bool fs_exists(int dirfd, const char *name);
 

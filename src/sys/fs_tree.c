@@ -155,6 +155,20 @@ enum rc fs_make_dir(int dirfd, const char *name, mode_t mode, int64_t gid, struc
     return rc;
 }
 
+enum rc fs_give(int dirfd, const char *name, mode_t mode, int64_t gid, struct err *err)
+{
+    int fd = -1;
+    enum rc rc = fs_open_regular(dirfd, name, &fd, err);
+    if (rc == RC_OK && gid >= 0 && fchown(fd, (uid_t)-1, (gid_t)gid) != 0) {
+        rc = sys_err(err, errno, "give %s to group %lld", name, (long long)gid);
+    }
+    if (rc == RC_OK && fchmod(fd, mode) != 0) {
+        rc = sys_err(err, errno, "chmod %s", name);
+    }
+    fs_drop(&fd);
+    return rc;
+}
+
 bool fs_exists(int dirfd, const char *name)
 {
     struct stat status;
