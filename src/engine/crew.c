@@ -280,7 +280,9 @@ void crew_each(const struct crew *crew,
         }
         struct progress_cell *cell = progress_cell(crew->progress, i);
         uint32_t at = atomic_load(&cell->phase);
-        if (at >= 1 && at <= gang->batch->job_count) {
+        /* A job that was reported belongs to its owner again, who may have freed it. */
+        if (at >= 1 && at <= gang->batch->job_count &&
+            (gang->is_done[0] & UINT64_C(1) << (at - 1)) == 0) {
             fn(ctx, gang->batch->kind->name, gang->batch->jobs[at - 1].id, atomic_load(&cell->done),
                atomic_load(&cell->of));
         }
