@@ -71,7 +71,41 @@ FORCE:
 
 unit: $(UNIT_BIN)
 tools: $(TOOL_BIN)
-man:
+
+# Manual pages: as they are in man/, and NAME.in with the settings that the schema knows.
+MAN = postroom.1 postroomd.8 postroom.conf.5 postroom-delivery.5 postroom-spool.7 postroom-ledger.5
+man: $(MAN:%=$(BUILD)/man/%)
+$(BUILD)/man/postroom.conf.5: SCHEMA = house
+$(BUILD)/man/postroom-delivery.5: SCHEMA = delivery
+$(BUILD)/man/%: man/%
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/man/%: man/%.in $(BUILD)/tools/schema-man
+	@mkdir -p $(@D)
+	$(BUILD)/tools/schema-man $(SCHEMA) > $@.settings
+	sed -e '/^@SETTINGS@$$/{r $@.settings' -e 'd;}' $< > $@
+	@rm $@.settings
+
+# What install writes and uninstall removes: FROM:TO:MODE, TO below PREFIX.
+UNITS = postroomd.service postroomd-nightly.service postroomd-nightly.timer
+SAMPLES = $(wildcard etc/*.conf etc/conf.d/*.conf templates/*)
+INSTALLED = $(BUILD)/bin/postroom:bin/postroom:755 $(BUILD)/bin/postroomd:sbin/postroomd:755 \
+    $(foreach page,$(MAN),$(BUILD)/man/$(page):share/man/man$(subst .,,$(suffix $(page)))/$(page):644) \
+    $(foreach unit,$(UNITS),etc/systemd/$(unit):lib/systemd/system/$(unit):644) \
+    $(foreach sample,$(SAMPLES),$(sample):share/postroom/$(sample):644) \
+    LICENSE:share/doc/postroom/LICENSE:644 README.md:share/doc/postroom/README.md:644
+
+install: all
+	@set -e; for entry in $(INSTALLED); do IFS=: read -r from to mode <<< "$$entry"; \
+	    install -D -m "$$mode" "$$from" "$(DESTDIR)$(PREFIX)/$$to"; done
+	@sed -i 's|/usr/local/|$(PREFIX)/|' $(UNITS:%=$(DESTDIR)$(PREFIX)/lib/systemd/system/%) \
+	    $(DESTDIR)$(PREFIX)/share/man/man5/postroom.conf.5
+
+uninstall:
+	@for entry in $(INSTALLED); do IFS=: read -r from to mode <<< "$$entry"; \
+	    rm -f "$(DESTDIR)$(PREFIX)/$$to"; done
+	@for dir in postroom/etc/conf.d postroom/etc postroom/templates postroom doc/postroom; do \
+	    rmdir "$(DESTDIR)$(PREFIX)/share/$$dir" 2>/dev/null || true; done
 
 deps:
 	@tools/deps
