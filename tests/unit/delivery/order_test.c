@@ -290,6 +290,33 @@ static void order_set_layout__another_layout__replaces_it_alone(void **state)
     order_free(before);
 }
 
+static void order_write_part__one_setting_changes__only_its_part_does(void **state)
+{
+    (void)state;
+    struct house *house = load_house(SAMPLE_HOUSE);
+    struct order *order = takes(house, &ALICE, FULL);
+    struct buf before[2] = {BUF_EMPTY, BUF_EMPTY};
+    struct buf after[2] = {BUF_EMPTY, BUF_EMPTY};
+    static const unsigned parts[2] = {ORDER_CHANGED_TARGET, ORDER_CHANGED_CONTENT};
+    for (size_t i = 0; i < 2; i++) {
+        order_write_part(order, parts[i], &before[i]);
+    }
+    order->target.limit = 17;
+    for (size_t i = 0; i < 2; i++) {
+        order_write_part(order, parts[i], &after[i]);
+    }
+    assert_string_not_equal(buf_text(&before[0]), buf_text(&after[0]));
+    assert_non_null(strstr(buf_text(&after[0]), "limit = 17"));
+    assert_true(before[1].len > 0);
+    assert_string_equal(buf_text(&before[1]), buf_text(&after[1]));
+    for (size_t i = 0; i < 2; i++) {
+        buf_release(&before[i]);
+        buf_release(&after[i]);
+    }
+    order_free(order);
+    house_free(house);
+}
+
 /* --- layers ------------------------------------------------------------------------------------
  */
 
@@ -754,6 +781,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_read__minimal_delivery__has_the_defaults),
         cmocka_unit_test(order_read__every_setting__is_taken),
+        cmocka_unit_test(order_write_part__one_setting_changes__only_its_part_does),
         cmocka_unit_test(order_write__then_load__is_exactly_the_same),
         cmocka_unit_test(order_load__every_byte_below_0x80_and_beyond__survives_in_texts),
         cmocka_unit_test(order_load__text_that_was_changed__reports_corrupt),
