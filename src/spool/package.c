@@ -15,6 +15,7 @@
 #include <archive_entry.h>
 #include <assert.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -428,12 +429,20 @@ enum rc take_package(int fd, enum drop_kind kind, int dst, const struct take_lim
     package->kind = kind;
     package->limits = *limits;
     package->is_in_head = true;
+    /* libarchive drops names that the locale cannot hold, and the daemon's may be "C". For this
+     * thread, for this call. */
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = utf8 != (locale_t)0 ? uselocale(utf8) : (locale_t)0;
     enum rc rc = unpack_all(package, fd, dst, err);
     if (rc == RC_OK) {
         *out = package->result;
     }
     if (package->archive != NULL) {
         (void)archive_read_free(package->archive);
+    }
+    if (utf8 != (locale_t)0) {
+        (void)uselocale(before);
+        freelocale(utf8);
     }
     unpack_free(package->unpack);
     free(package);

@@ -58,15 +58,22 @@ static enum rc copy_bytes(const struct drop_file *file, int out, uint64_t max_by
     if (lseek(file->fd, 0, SEEK_SET) != 0 || fstat(file->fd, &before) != 0) {
         return sys_err(err, errno, "%s", file->name);
     }
-    enum rc rc = fs_copy_fd(file->fd, out, max_bytes, NULL, out_bytes, err);
+    uint64_t size = before.st_size < 0 ? 0 : (uint64_t)before.st_size;
+    if (size > max_bytes) {
+        return err_set(err, RC_RANGE, "all files together are larger than allowed");
+    }
+    /* No further than its size: who adds to it faster than we copy would keep us for ever. */
+    enum rc rc = fs_copy_fd(file->fd, out, size, NULL, out_bytes, err);
+    if (rc == RC_RANGE) {
+        return err_set(err, RC_TEMP, "%s: is still changing", file->name);
+    }
     if (rc != RC_OK) {
-        return rc == RC_RANGE ? err_set(err, rc, "all files together are larger than allowed")
-                              : err_add(err, rc, "%s", file->name);
+        return err_add(err, rc, "%s", file->name);
     }
     if (fstat(file->fd, &after) != 0) {
         return sys_err(err, errno, "%s", file->name);
     }
-    if (!take_is_same_file(&before, &after) || *out_bytes != (uint64_t)after.st_size) {
+    if (!take_is_same_file(&before, &after) || *out_bytes != size) {
         return err_set(err, RC_TEMP, "%s: is still changing", file->name);
     }
     return RC_OK;
