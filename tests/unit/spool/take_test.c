@@ -7,6 +7,7 @@
 
 #include "spool/take.h"
 #include "sys/calls.h"
+#include "sys/worker.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -645,6 +646,79 @@ static void take_files__changing_meanwhile__is_tried_later(void **state)
     (void)close(dst);
 }
 
+/* ---- inside a confined worker, as the engine runs it ---- */
+
+struct job {
+    int package;
+    int dst;
+    enum drop_kind kind;
+    struct drop_files *files;
+};
+
+static int take_in_worker(void *ctx, int report_fd)
+{
+    struct job *job = ctx;
+    struct take_result result;
+    struct err err = {""};
+    enum rc rc = job->files != NULL
+                     ? take_files(job->files, job->dst, &plenty, &result, &err)
+                     : take_package(job->package, job->kind, job->dst, &plenty, &result, &err);
+    ssize_t wrote = write(report_fd, err.text, strlen(err.text));
+    (void)wrote;
+    return (int)rc;
+}
+
+static void run_in_worker(struct job *job, const int *keep, size_t keep_count)
+{
+    struct worker worker = WORKER_NONE;
+    int status = -1;
+    const struct worker_dir dir = {job->dst, WORKER_WRITE};
+    const struct worker_options options = {.name = "pr-intake",
+                                           .keep_fds = keep,
+                                           .keep_count = keep_count,
+                                           .dirs = &dir,
+                                           .dir_count = 1,
+                                           .memory_bytes = (uint64_t)256 << 20,
+                                           .body = take_in_worker,
+                                           .ctx = job};
+    assert_int_equal(worker_start(&options, &worker, NULL), RC_OK);
+    assert_int_equal(worker_wait(&worker, &status, NULL), RC_OK);
+    if (status != 0) {
+        char text[ERR_TEXT_BYTES] = "";
+        char end[WORKER_END_BYTES];
+        ssize_t got = read(worker.report_fd, text, sizeof text - 1);
+        (void)got;
+        fail_msg("kind %d: %s: %s", (int)job->kind, worker_end_text(status, end), text);
+    }
+    worker_release(&worker);
+}
+
+static void take__in_a_confined_worker__works_for_every_kind(void **state)
+{
+    struct place *place = *state;
+    static const struct member members[] = {{.path = "delivery.conf", .text = CONF},
+                                            {.path = "caf\xc3\xa9.csv", .text = "id\n1\n"}};
+    for (size_t k = 0; k < COUNT(all_kinds); k++) {
+        struct job job = {.kind = all_kinds[k], .dst = target(place)};
+        job.package = pack(place, all_kinds[k], members, 2);
+        const int keep[] = {job.package, job.dst};
+        run_in_worker(&job, keep, 2);
+        assert_string_equal(text_of(job.dst, "caf\xc3\xa9.csv"), "id\n1\n");
+        (void)close(job.package);
+        (void)close(job.dst);
+    }
+    struct drop_files files = DROP_FILES_EMPTY;
+    struct job job = {.kind = DROP_DIR, .dst = target(place), .files = &files};
+    int src = source(place);
+    assert_int_equal(drop_open_files(src, &files, NULL), RC_OK);
+    const int keep[] = {job.dst, files.files[0].fd, files.files[1].fd};
+    run_in_worker(&job, keep, 3);
+    assert_string_equal(text_of(job.dst, "recipients.csv"), "id\n1\n");
+    drop_files_release(&files);
+    (void)close(src);
+    (void)close(job.dst);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -666,6 +740,7 @@ int main(void)
         with_place(take_directory__sparse_or_large__meets_the_limit),
         with_place(take_directory__without_delivery_conf_or_with_a_link__is_refused),
         with_place(take_files__changing_meanwhile__is_tried_later),
+        with_place(take__in_a_confined_worker__works_for_every_kind),
     };
     return cmocka_run_group_tests_name("spool/take", tests, NULL, NULL);
 }
