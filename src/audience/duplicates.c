@@ -122,22 +122,46 @@ struct linker {
     struct chain *chains; /* texts of this hash */
     size_t chains_count;
     size_t chains_cap;
-    struct buf scratch[2];
+    struct buf text;     /* of the chain that was looked at last: one often has many rows */
+    uint64_t text_place; /* whose; UINT64_MAX: nobody's */
+    struct buf scratch;
     enum rc rc;
     struct err err;
 };
 
-static enum rc is_same(struct linker *linker, uint64_t place, uint64_t other, bool *out,
+static enum rc text_at(struct linker *linker, uint64_t place, struct slice *out, struct err *err)
+{
+    struct rowlog_record record;
+    enum rc rc = rowlog_at(linker->log, place, &linker->scratch, &record, err);
+    if (rc == RC_OK) {
+        *out = linker->is_dedupe ? record.dedupe : record.key;
+    }
+    return rc;
+}
+
+static enum rc is_same(struct linker *linker, uint64_t chain_place, uint64_t place, bool *out,
                        struct err *err)
 {
-    struct rowlog_record a;
-    struct rowlog_record b;
-    enum rc rc = rowlog_at(linker->log, place, &linker->scratch[0], &a, err);
-    if (rc == RC_OK) {
-        rc = rowlog_at(linker->log, other, &linker->scratch[1], &b, err);
+    struct slice text;
+    enum rc rc = RC_OK;
+
+    if (linker->text_place != chain_place) {
+        linker->text_place = UINT64_MAX;
+        rc = text_at(linker, chain_place, &text, err);
+        if (rc != RC_OK) {
+            return rc;
+        }
+        buf_clear(&linker->text);
+        buf_add_slice(&linker->text, text);
+        rc = buf_ok(&linker->text, err);
+        if (rc != RC_OK) {
+            return rc;
+        }
+        linker->text_place = chain_place;
     }
+    rc = text_at(linker, place, &text, err);
     if (rc == RC_OK) {
-        *out = linker->is_dedupe ? slice_equal(a.dedupe, b.dedupe) : slice_equal(a.key, b.key);
+        *out = slice_equal(buf_slice(&linker->text), text);
     }
     return rc;
 }
@@ -206,10 +230,11 @@ static enum rc take_hashes(void *ctx, const struct pair *items, size_t count, st
 static void *link_all(void *arg)
 {
     struct linker *linker = arg;
+    linker->text_place = UINT64_MAX;
     linker->rc = pairs_each(linker->from, take_hashes, linker, &linker->err);
     free(linker->chains);
-    buf_release(&linker->scratch[0]);
-    buf_release(&linker->scratch[1]);
+    buf_release(&linker->text);
+    buf_release(&linker->scratch);
     return NULL;
 }
 

@@ -800,6 +800,26 @@ static void audience_run__seeds_past_their_limit__are_refused(void **state)
     buf_release(&seeds);
 }
 
+/* The column is unquoted for where, and again for the payload: room for one row each time. */
+static void audience_run__long_row_of_doubled_quotes__is_read_twice(void **state)
+{
+    (void)state;
+    struct buf text = BUF_EMPTY;
+    struct small small;
+    buf_add_text(&text, "id,v\n1,\"");
+    for (int i = 0; i < 100000; i++) {
+        buf_add_text(&text, "\"\"xxxxxxx");
+    }
+    buf_add_text(&text, "\"\n2,\"\"\"\"\n");
+    small_init(&small, buf_text(&text));
+    small.options.where = "v like '\"%'";
+    assert_int_equal(small_run(&small), RC_OK);
+    expect_ids(&small, "1 2");
+    assert_int_equal(small.delivered.bytes.len, 3 + 800000 + 1 + 3 + 1 + 1);
+    small_done(&small);
+    buf_release(&text);
+}
+
 static void audience_run__nobody_and_nothing__is_well(void **state)
 {
     (void)state;
@@ -942,6 +962,7 @@ int main(void)
         cmocka_unit_test(audience_each__four_seed_modes__place_seeds),
         cmocka_unit_test(audience_each__random_seeds__are_spread_and_repeatable),
         cmocka_unit_test(audience_run__seeds_past_their_limit__are_refused),
+        cmocka_unit_test(audience_run__long_row_of_doubled_quotes__is_read_twice),
         cmocka_unit_test(audience_run__nobody_and_nothing__is_well),
         cmocka_unit_test(audience_run__counting_only__gives_the_same_counts),
         cmocka_unit_test(audience_run__payload_that_fails__ends_with_the_first_line),
