@@ -270,6 +270,20 @@ static size_t open_group(struct engine *engine, struct hand_over *group, struct 
     return count;
 }
 
+/* What ends with the hand-over ends at once, while it is open. */
+static void after_hand_over(struct engine *engine, struct item *item, struct subject *subject,
+                            int64_t now_ns)
+{
+    struct err err = {{0}};
+    item->state = subject->view.state;
+    enum rc rc = at_handed_over(engine, item, subject, now_ns, &err);
+    if (rc != RC_OK) {
+        set_back(engine, item, &err, rc, now_ns);
+    } else if (state_is_terminal(item->state)) {
+        forget(engine, item);
+    }
+}
+
 void due_publish(struct engine *engine, int64_t now_ns)
 {
     static struct hand_over group[GROUP_MAX];
@@ -284,8 +298,7 @@ void due_publish(struct engine *engine, int64_t now_ns)
         if (group[i].rc == RC_OK) {
             engine->counters.handed_over++;
             items[i]->failures = 0;
-            items[i]->state = group[i].subject.view.state;
-            item_wake(engine, items[i]);
+            after_hand_over(engine, items[i], &group[i].subject, now_ns);
         } else if (rc == RC_OK) {
             set_back(engine, items[i], &group[i].err, group[i].rc, now_ns);
         }

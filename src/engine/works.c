@@ -347,7 +347,12 @@ static void after_extract(struct engine *engine, struct extract *extract,
     item->state = extract->subject.view.state;
     if (extract->rc == RC_OK) {
         item->failures = 0;
-        item_wake(engine, item);
+        if (extract->is_published_next && !extract->subject.view.is_held) {
+            item->work = WORK_PUBLISH;
+            queue_put(&engine->publish, item);
+        } else {
+            item_wake(engine, item);
+        }
     } else if (extract->rc == RC_PERM) {
         log_event(LOG_LEVEL_WARNING, "extraction-failed", item->id, "reason=\"%s\"",
                   extract->err.text);

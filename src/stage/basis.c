@@ -94,7 +94,7 @@ static enum rc write_step(int dirfd, int basis, const struct order *order,
     }
     rc = rc == RC_OK ? buf_ok(&lines, err) : rc;
     if (rc == RC_OK) {
-        rc = fs_put_volatile(basis, step_name(step), 0640, lines.ptr, lines.len, err);
+        rc = fs_put_new(basis, step_name(step), 0640, lines.ptr, lines.len, err);
     }
     buf_release(&lines);
     return rc;

@@ -10,6 +10,7 @@
 #include "sys/user.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { SIDECAR_BYTES_MAX = 4096 };
 
@@ -89,33 +90,72 @@ static enum rc put_beside(int extraction, const char *name, int pickup, int64_t 
     return rc == RC_OK ? fs_give(pickup, name, 0640, gid, err) : rc;
 }
 
+/* A router's directories, opened once for a group. */
+struct way_out {
+    const char *provider; /* borrowed from an order of the group */
+    int64_t gid;
+    struct spool_router router;
+};
+
+enum { WAYS_MAX = 64 }; /* routers of one group; one more is opened and closed each time */
+
+struct ways_out {
+    struct way_out ways[WAYS_MAX];
+    size_t count;
+};
+
+static enum rc find_way(const struct stage_env *env, struct ways_out *ways, const char *provider,
+                        const struct way_out **out, struct err *err)
+{
+    for (size_t i = 0; i < ways->count; i++) {
+        if (strcmp(ways->ways[i].provider, provider) == 0) {
+            *out = &ways->ways[i];
+            return RC_OK;
+        }
+    }
+    if (ways->count == WAYS_MAX) {
+        spool_router_release(&ways->ways[--ways->count].router);
+    }
+    struct way_out *way = &ways->ways[ways->count];
+    *way = (struct way_out){provider, router_gid(env, provider), SPOOL_ROUTER_NONE};
+    enum rc rc = spool_router(env->spool, provider, way->gid, &way->router, err);
+    ways->count += rc == RC_OK;
+    *out = way;
+    return rc;
+}
+
+static void release_ways(struct ways_out *ways)
+{
+    while (ways->count > 0) {
+        spool_router_release(&ways->ways[--ways->count].router);
+    }
+}
+
 /* `.sha256` and what else lies beside the archive first, the archive last, each whole by rename. */
-static enum rc publish(const struct stage_env *env, const struct subject *subject, struct err *err)
+static enum rc publish(const struct stage_env *env, const struct subject *subject,
+                       struct ways_out *ways, struct err *err)
 {
     int extraction = -1;
-    struct spool_router router = SPOOL_ROUTER_NONE;
+    const struct way_out *way = NULL;
     struct fs_names names = FS_NAMES_EMPTY;
     const char *archive = subject->view.archive;
-    int64_t gid = router_gid(env, subject->order->provider);
-    enum rc rc = fs_open_dir(subject->dirfd, "extraction", &extraction, err);
-    if (rc == RC_OK) {
-        rc = spool_router(env->spool, subject->order->provider, gid, &router, err);
-    }
+    enum rc rc = find_way(env, ways, subject->order->provider, &way, err);
+    rc = rc == RC_OK ? fs_open_dir(subject->dirfd, "extraction", &extraction, err) : rc;
     if (rc == RC_OK && fs_exists(extraction, archive)) {
         rc = fs_list(extraction, 64, &names, err);
         for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
             const char *name = names.names[i];
             bool is_beside = strcmp(name, archive) != 0 && strcmp(name, "manifest.json") != 0;
             if (is_beside) {
-                rc = put_beside(extraction, name, router.pickup, gid, err);
+                rc = put_beside(extraction, name, way->router.pickup, way->gid, err);
             }
         }
-        rc = rc == RC_OK ? fs_give(extraction, archive, 0640, gid, err) : rc;
-        rc = rc == RC_OK ? fs_move_noreplace(extraction, archive, router.pickup, archive, err) : rc;
+        rc = rc == RC_OK ? fs_give(extraction, archive, 0640, way->gid, err) : rc;
+        rc = rc == RC_OK ? fs_move_noreplace(extraction, archive, way->router.pickup, archive, err)
+                         : rc;
     }
-    rc = rc == RC_OK ? put_flag(subject, router.pickup, gid, err) : rc;
+    rc = rc == RC_OK ? put_flag(subject, way->router.pickup, way->gid, err) : rc;
     fs_names_release(&names);
-    spool_router_release(&router);
     fs_drop(&extraction);
     return rc;
 }
@@ -152,12 +192,14 @@ enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, si
     if (!is_any) {
         return RC_OK;
     }
+    struct ways_out ways = {.count = 0};
     enum rc rc = spool_sync(env->spool, err);
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         if (group[i].rc == RC_OK) {
-            group[i].rc = publish(env, &group[i].subject, &group[i].err);
+            group[i].rc = publish(env, &group[i].subject, &ways, &group[i].err);
         }
     }
+    release_ways(&ways);
     rc = rc == RC_OK ? spool_sync(env->spool, err) : rc;
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         struct hand_over *one = &group[i];

@@ -128,8 +128,7 @@ static enum rc write_facts(struct preparation *p, struct err *err)
     order_write(p->order, &settings);
     enum rc rc = buf_ok(&settings, err);
     if (rc == RC_OK) {
-        rc = fs_put_volatile(p->options->dirfd, "settings.conf", 0640, settings.ptr, settings.len,
-                             err);
+        rc = fs_put_new(p->options->dirfd, "settings.conf", 0640, settings.ptr, settings.len, err);
     }
     if (rc == RC_OK) {
         rc = target_write(p->options->dirfd, &p->counts, p->selection.bytes, columns, column_count,

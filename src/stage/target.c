@@ -58,9 +58,8 @@ enum rc target_write(int dirfd, const struct audience_counts *counts, uint64_t b
                   costs == NULL ? json_array() : costs_of(costs, currency), "cost_total", total,
                   "currency", currency);
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    enum rc rc = text == NULL
-                     ? err_set(err, RC_NOMEM, "no memory for target.json")
-                     : fs_put_volatile(dirfd, "target.json", 0640, text, strlen(text), err);
+    enum rc rc = text == NULL ? err_set(err, RC_NOMEM, "no memory for target.json")
+                              : fs_put_new(dirfd, "target.json", 0640, text, strlen(text), err);
     free(text);
     json_decref(root);
     return rc;

@@ -23,7 +23,7 @@ struct target_facts {
 };
 
 /*
- * target_write - put target.json into a delivery's directory; not synced
+ * target_write - write target.json into a staged directory that has none; not synced
  * warnings  texts for people; currency  of the lines
  * Returns   RC_OK; RC_TEMP, RC_NOMEM
  */

@@ -291,6 +291,19 @@ enum rc fs_put_volatile(int dirfd, const char *name, mode_t mode, const void *by
     return put(dirfd, name, mode, bytes, len, false, err);
 }
 
+enum rc fs_put_new(int dirfd, const char *name, mode_t mode, const void *bytes, size_t len,
+                   struct err *err)
+{
+    int fd = -1;
+    enum rc rc = fs_create(dirfd, name, mode, &fd, err);
+    rc = rc == RC_OK ? fs_write_all(fd, bytes, len, err) : rc;
+    if (rc == RC_OK) {
+        return fs_close(&fd, err);
+    }
+    fs_drop(&fd);
+    return rc;
+}
+
 /* One read over EINTR; *out_len 0 is the end of the file */
 static enum rc read_some(int fd, void *bytes, size_t len, size_t *out_len, struct err *err)
 {

@@ -119,6 +119,14 @@ enum rc fs_put_volatile(int dirfd, const char *name, mode_t mode, const void *by
                         struct err *err) MUST_CHECK;
 
 /*
+ * fs_put_new - write a file that is not there yet, in a directory that nobody else looks at (a
+ * staging directory): no temporary name, no rename, no sync Returns RC_OK; RC_EXISTS; RC_TEMP,
+ * RC_PERM, RC_IO part of it may be there
+ */
+enum rc fs_put_new(int dirfd, const char *name, mode_t mode, const void *bytes, size_t len,
+                   struct err *err) MUST_CHECK;
+
+/*
  * fs_read_small - append a whole regular file to `out`
  * Returns RC_OK; RC_GONE; RC_PERM not regular, a symlink, not readable; RC_RANGE more than
  * max_bytes; RC_TEMP; RC_NOMEM
