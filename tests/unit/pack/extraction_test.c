@@ -199,6 +199,7 @@ static void extraction_run__zip__holds_data_manifest_and_documents(void **state)
     assert_int_equal(number_of(manifest, "rows"), 7);
     assert_int_equal(number_of(manifest, "records"), 2);
     assert_int_equal(number_of(manifest, "seeds"), 1);
+    assert_int_equal(number_of(manifest, "transliterated"), 1);
     assert_int_equal(number_of(json_object_get(manifest, "excluded"), "suppressed"), 5);
     assert_string_equal(text_at(manifest, "encoding"), "ISO-8859-1");
     assert_string_equal(text_at(manifest, "created"), "2027-02-28T22:00:00Z");

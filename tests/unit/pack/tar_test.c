@@ -34,7 +34,7 @@ static void tar_header__any_path_and_size__reads_as_meant(void **state)
     (void)state;
     static const uint64_t sizes[] = {
         0, 1, 512, UINT64_C(077777777777), UINT64_C(0100000000000), UINT64_C(1) << 45};
-    char paths[8][500] = {"a", "NAME/data.csv", "NAME/documents/été.pdf"};
+    char paths[9][500] = {"a", "NAME/data.csv", "NAME/documents/été.pdf"};
     memset(paths[3], 'n', 100); /* the longest plain name */
     memset(paths[4], 'n', 150); /* the longest NAME */
     memcpy(paths[4] + 150, "/data-0001.csv", 14);
@@ -45,7 +45,9 @@ static void tar_header__any_path_and_size__reads_as_meant(void **state)
     paths[6][155] = '/';
     memset(paths[6] + 156, 'n', 101);
     memset(paths[7], 'n', 101); /* nowhere to split: pax */
-    static const size_t blocks[8] = {1, 1, 3, 1, 1, 1, 3, 3};
+    memset(paths[8], 'p', 156); /* one more before the slash: pax */
+    memcpy(paths[8] + 156, "/n", 2);
+    static const size_t blocks[9] = {1, 1, 3, 1, 1, 1, 3, 3, 3};
     for (size_t i = 0; i < COUNT(paths); i++) {
         for (size_t j = 0; j < COUNT(sizes); j++) {
             struct buf tar = BUF_EMPTY;
