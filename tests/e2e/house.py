@@ -108,10 +108,18 @@ class House:
         return done
 
     def start(self, *args, wrapper=()):
+        (self.spool / "run/status.json").unlink(missing_ok=True)  # that of an earlier run says nothing about this one
         self.daemon = subprocess.Popen([*wrapper, BIN / "postroomd", "-c", self.conf, *args], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=open(self.stderr_file, "a"))
         self.until(lambda: (self.spool / "run/status.json").exists() or self.daemon.poll() is not None, "daemon up")
         return self.daemon
+
+    def status(self):
+        """run/status.json, or {} where no daemon has written it yet."""
+        try:
+            return json.loads((self.spool / "run/status.json").read_text())
+        except (OSError, ValueError):
+            return {}
 
     def stop(self, sig=signal.SIGTERM, timeout=20):
         if self.daemon is not None:
@@ -232,8 +240,10 @@ class Case(unittest.TestCase):
 
 
 def main():
-    """Runs the calling script's tests; the COUNTS line is read by tests/run."""
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    """Runs the calling script's tests, or those that an argument names; the COUNTS line is read by tests/run."""
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = [f"*{name}*" for name in sys.argv[1:]] or None
+    suite = loader.loadTestsFromModule(sys.modules["__main__"])
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     for test, reason in result.skipped:
         print(f"SKIPPED: {test.id().removeprefix('__main__.')}: {reason}")
