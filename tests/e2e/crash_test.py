@@ -1,0 +1,360 @@
+"""kill -9 of the daemon: restarted, it does what it would have done, once.
+
+Points are chosen by what the daemon is about to do. strace (without -f: the daemon alone, not its workers) kills it
+at the entry of the N-th call of one name on one path, so that this call is not made: the renames between stages, the
+journal lines, the syncs before and after them, the ledger appends, the move into pickup. Behind each kill the house is
+started again (at every point of the main run twice into another kill, at the first rename and at the first sync of the
+restart), then plainly, twice; what lies there then is compared with a run that nobody killed.
+"""
+import collections
+import hashlib
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import time
+import zipfile
+
+import house
+
+ROWS, SEED = 20000, 31
+CHANCE = 20270301  # of the wall-clock kills
+WRITE, RENAME, SYNC = "write,pwrite64,writev,pwritev2", "rename,renameat,renameat2,linkat", "syncfs,fsync,fdatasync"
+
+TARGET = """where = "consent_mail = '1' and not segment = 'bronze'"; exclude = [ "suppressed.csv" ]; seeds = "seeds.csv";
+    dedupe = [ "last_name", "address1", "postcode" ]; order = [ "postcode", "city", "address1" ]"""
+
+# what is about to happen, the calls, their path below spool/, which of them
+POINTS = [
+    ("line taken", WRITE, "run/intake/d1/journal", 1),
+    ("sync before admission", SYNC, "", 2),
+    ("admission to pending", RENAME, "pending", 1),
+    ("sync behind admission", SYNC, "", 3),
+    ("removal of the original", RENAME, "inbox", 1),
+    ("line extracting", WRITE, "pending/d1/journal", 2),
+    ("move to extract", RENAME, "extract", 1),
+    ("sync of the extraction", SYNC, "", 5),
+    ("extraction whole", RENAME, "extract/d1", 1),
+    ("cost line", WRITE, "ledger/cost.journal", 1),
+    ("sync of the cost line", SYNC, "ledger/cost.journal", 1),
+    ("stock line", WRITE, "ledger/stock.journal", 1),
+    ("line extracted", WRITE, "extract/d1/journal", 1),
+    ("line publishing", WRITE, "extract/d1/journal", 2),
+    ("move to outbox", RENAME, "outbox/deliveries", 1),
+    ("digest into pickup", "renameat", "outbox/routers/nord-routage/pickup", 1),
+    ("archive into pickup", "renameat2", "outbox/routers/nord-routage/pickup", 1),
+    ("line handed-over", WRITE, "outbox/deliveries/d1/journal", 1),
+]
+
+
+def generated(*args):
+    return subprocess.run([house.BUILD / "tools/make-recipients", *args], check=True, capture_output=True).stdout
+
+
+def processes(made):
+    """Pids of the house's daemons and workers (a worker is forked and keeps the command line)."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and str(made.conf).encode() in (entry / "cmdline").read_bytes() \
+                    and (entry / "exe").resolve().name == "postroomd":
+                found.append(int(entry.name))
+        except OSError:
+            pass
+    return found
+
+
+def tree(made):
+    """What lies in the spool, run/ apart (nothing there is needed after a crash)."""
+    return {str(path.relative_to(made.spool)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            for path in made.spool.rglob("*") if path.relative_to(made.spool).parts[0] != "run"}
+
+
+def entries(path):
+    """[(key, postings)] of a ledger file, once its chain holds; dates are not compared."""
+    previous, out = "0" * 64, []
+    data = path.read_bytes()
+    assert data == b"" or data.endswith(b"\n\n"), f"{path.name} is torn"
+    for n, block in enumerate(data.split(b"\n\n")[:-1], 1):
+        body = block[:block.rindex(b"\n") + 1]
+        digest = hashlib.sha256(previous.encode() + body).hexdigest()
+        assert block.split(b"\n")[-1].split() == [b";", b"chain:", b"%d" % n, digest.encode()], f"{path.name}: {n}"
+        previous = digest
+        lines = block.decode().split("\n")
+        out.append((re.search(r"\(([^)]*)\)", lines[0])[1], sorted(" ".join(line.split()) for line in lines[1:-1])))
+    return out
+
+
+class Crash(house.Case):
+    recipients = None
+
+    def files(self):
+        if Crash.recipients is None:
+            Crash.recipients = {"recipients.csv": generated(str(ROWS), str(SEED)),
+                                "suppressed.csv": generated("--suppressed", str(ROWS), str(SEED)),
+                                "seeds.csv": generated("--seeds")}
+        return Crash.recipients
+
+    # -- killing
+    def killed(self, made, calls, path="", when=1):
+        """postroomd --once, killed at the entry of the when-th of these calls on spool/path (None: on anything). False:
+        it ended well before."""
+        command = ["strace", "-qq", "-o", "/dev/null", *(["-P", made.spool / path] if path is not None else []),
+                   "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={when}",
+                   house.BIN / "postroomd", "-c", made.conf, "--once"]
+        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")  # LeakSanitizer cannot work below a tracer
+        done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=5 * house.WAIT_S)
+        with open(made.stderr_file, "a") as log:
+            log.write(done.stderr)
+        made.until(lambda: not processes(made), "the end of all workers of a killed daemon", 10)
+        if done.returncode != -signal.SIGKILL:
+            self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        return done.returncode == -signal.SIGKILL
+
+    def settle(self, made):
+        """Plain restarts: the second one must find nothing left to do."""
+        made.once()
+        before = tree(made)
+        made.once()
+        self.assertEqual(tree(made), before, "a second restart changed something")
+
+    # -- what must hold
+    def events(self, made, id):
+        text = made.journal(id)
+        self.assertTrue(text.endswith("\n"), f"{id}: torn journal")
+        lines = text.splitlines()
+        for line in lines:
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [a-z-]+ [A-Za-z0-9._-]+( [a-z0-9]+=.*)?$")
+        return collections.Counter(line.split()[1] for line in lines)
+
+    def data_digest(self, made, id="d1"):
+        path, = [p for p in made.pickup() if f"_{id}_" in p.name]
+        line = path.with_name(path.name + ".sha256").read_text().split()
+        self.assertEqual(line, [hashlib.sha256(path.read_bytes()).hexdigest(), path.name])
+        with zipfile.ZipFile(path) as archive:
+            self.assertIsNone(archive.testzip())
+            return hashlib.sha256(archive.read(path.stem + "/data.csv")).hexdigest()
+
+    def outcome(self, made, id="d1"):
+        """What must be the same with and without a kill, checked for what must hold in any case."""
+        self.assertEqual(made.place(id), ["outbox"])
+        self.assertEqual(made.refused(), {})
+        for door in ("inbox", "approved", "run/intake", "pending", "extract"):
+            self.assertEqual(list((made.spool / door).iterdir()), [], door)
+        pickup = made.spool / "outbox/routers/nord-routage/pickup"
+        names = sorted(p.name for p in pickup.iterdir())
+        self.assertEqual(len(names), 2, names)
+        self.assertEqual(names[1], names[0] + ".sha256")
+        self.assertEqual(list(made.spool.glob("ledger/*.torn*")), [])
+        self.assertFalse((made.where(id) / "extraction.tmp").exists())
+        self.assertFalse((made.where(id) / "extraction" / names[0]).exists(), "the archive moves, it is no copy")
+        events = self.events(made, id)
+        self.assertEqual((events["taken"], events["handed-over"]), (1, 1))
+        cost, stock = (entries(made.spool / f"ledger/{n}.journal") for n in ("cost", "stock"))
+        for name, ledger in (("cost", cost), ("stock", stock)):
+            self.assertEqual(len({key for key, _ in ledger}), len(ledger), f"{name}: a key stands twice")
+        return {"data": self.data_digest(made, id), "cost": cost, "stock": stock,
+                "excluded": hashlib.sha256((made.where(id) / "excluded.csv").read_bytes()).hexdigest()}
+
+    # -- the tests
+    def test_killed_at_chosen_points_of_the_main_run__ends_as_if_it_had_not_been(self):
+        self.need("strace")
+        clean = self.house()
+        clean.drop("d1", self.files(), target=TARGET)
+        self.settle(clean)
+        wanted = self.outcome(clean)
+        self.assertEqual([key for key, _ in wanted["cost"]], ["d1/extraction/1"])
+        self.assertEqual([key for key, _ in wanted["stock"]], ["opening/nord/env-c5", "d1/extraction/1"])
+        again = 0
+        for name, calls, path, when in POINTS:
+            with self.subTest(name):
+                made = house.House()
+                try:
+                    made.drop("d1", self.files(), target=TARGET)
+                    self.assertTrue(self.killed(made, calls, path, when), "the daemon never came to this point")
+                    again += self.killed(made, "renameat2", None, 1) + self.killed(made, SYNC, "", 1)
+                    self.settle(made)
+                    self.assertEqual(self.outcome(made), wanted)
+                finally:
+                    made.close()
+        self.assertGreaterEqual(again, len(POINTS), "restarts were killed too")
+
+    def test_killed_between_a_decision_and_its_line__it_counts_once(self):
+        self.need("strace")
+        steps = ("target", "content", "extraction")
+        places = {"target": "pending", "content": "pending", "extraction": "extract"}
+        wanted = None
+        for name, step, calls, path in [("nobody", None, None, None)] + [
+                (f"{step}, {what}", step, calls, path) for step in steps for what, calls, path in (
+                    ("before the move", RENAME, "approved"),
+                    ("before the line", WRITE, f"{places[step]}/d1/journal"),
+                    ("before the sync", SYNC, ""))]:
+            with self.subTest(name):
+                made = house.House(approvals="target = true; content = true; extraction = true;")
+                try:
+                    made.drop("d1", target='order = [ "postcode" ]')
+                    made.once()
+                    for one in steps:
+                        made.decide("d1", one, "approve")
+                        if one == step:
+                            self.assertTrue(self.killed(made, calls, path, 2 if calls == SYNC else 1),  # 1: recovery's
+                                            "the daemon never came to this point")
+                        made.once()
+                    self.settle(made)
+                    got = self.outcome(made)
+                    self.assertEqual(self.events(made, "d1")["approved"], 3)
+                    self.assertEqual(len(list((made.where("d1") / "decisions").iterdir())), 3)
+                    wanted = wanted or got
+                    self.assertEqual(got, wanted)
+                finally:
+                    made.close()
+
+    def test_killed_while_an_extraction_is_restarted__reversed_once_and_written_anew(self):
+        self.need("strace")
+        wanted = None
+        for name, calls, path, when in (
+                ("nobody", None, None, 0),
+                ("before the move", RENAME, "approved", 1),
+                ("cost reversal", WRITE, "ledger/cost.journal", 1),
+                ("sync of it", SYNC, "ledger/cost.journal", 1),
+                ("stock reversal", WRITE, "ledger/stock.journal", 1),
+                ("line restarted", WRITE, "extract/d1/journal", 1),
+                ("move to pending", RENAME, "pending", 1),
+                ("new cost line", WRITE, "ledger/cost.journal", 2),
+                ("new stock line", WRITE, "ledger/stock.journal", 2)):
+            with self.subTest(name):
+                made = house.House(approvals="extraction = true;")
+                try:
+                    made.drop("d1", target='order = [ "postcode" ]')
+                    made.once()
+                    made.decide("d1", "extraction", "restart")
+                    if calls:
+                        self.assertTrue(self.killed(made, calls, path, when), "the daemon never came to this point")
+                    made.once()
+                    self.assertEqual(made.place("d1"), ["extract"])
+                    self.assertEqual(made.pickup(), [])
+                    made.decide("d1", "extraction", "approve")
+                    self.settle(made)
+                    got = self.outcome(made)
+                    keys = [f"d1/extraction/1", "d1/extraction/1/reversed", "d1/extraction/2"]
+                    self.assertEqual([key for key, _ in got["cost"]], keys)
+                    self.assertEqual([key for key, _ in got["stock"]], ["opening/nord/env-c5"] + keys)
+                    self.assertEqual(self.events(made, "d1")["restarted"], 1)
+                    wanted = wanted or got
+                    self.assertEqual(got, wanted)
+                finally:
+                    made.close()
+
+    def test_killed_while_a_delivery_is_stopped__reversed_once_and_done(self):
+        self.need("strace")
+        for name, calls, path in (("before the move", RENAME, "approved"), ("reversal", WRITE, "ledger/cost.journal"),
+                                  ("stock", WRITE, "ledger/stock.journal"), ("line", WRITE, "extract/d1/journal"),
+                                  ("move to done", RENAME, "done")):
+            with self.subTest(name):
+                made = house.House(approvals="extraction = true;")
+                try:
+                    made.drop("d1")
+                    made.once()
+                    made.decide("d1", "delivery", "stop")
+                    self.assertTrue(self.killed(made, calls, path), "the daemon never came to this point")
+                    self.settle(made)
+                    self.assertEqual((made.place("d1"), made.pickup(), made.refused()), (["done"], [], {}))
+                    self.assertEqual(self.events(made, "d1")["stopped"], 1)
+                    for ledger in ("cost", "stock"):
+                        keys = [key for key, _ in entries(made.spool / f"ledger/{ledger}.journal")]
+                        self.assertEqual([key for key in keys if key.startswith("d1/")],
+                                         ["d1/extraction/1", "d1/extraction/1/reversed"])
+                finally:
+                    made.close()
+
+    def test_archive_fetched_and_removed_before_the_restart__is_not_published_again(self):
+        self.need("strace")
+        made = self.house()
+        made.drop("d1")
+        self.assertTrue(self.killed(made, WRITE, "outbox/deliveries/d1/journal", 1))
+        fetched, = made.pickup()
+        for path in (fetched, fetched.with_name(fetched.name + ".sha256")):
+            path.unlink()
+        self.settle(made)
+        self.assertEqual(made.pickup(), [])
+        self.assertEqual(self.events(made, "d1")["handed-over"], 1)
+        self.assertIn("state=handed-over", made.journal("d1"))
+
+    def test_torn_tails__are_cut_and_kept_and_the_work_goes_on(self):
+        """What a power cut leaves of an append: the beginning of a line."""
+        made = self.house(approvals="extraction = true;")
+        made.drop("d1")
+        made.once()
+        ledger = made.spool / "ledger/cost.journal"
+        whole = ledger.read_bytes()
+        with open(ledger, "ab") as file:
+            file.write(b"2027-03-01 * (d1/extraction/9) comm")
+        with open(made.where("d1") / "journal", "ab") as file:
+            file.write(b"2027-03-01T00:00:00.000000Z appro")
+        made.decide("d1", "extraction", "approve")
+        made.once()
+        self.assertEqual(ledger.read_bytes(), whole)
+        torn, = made.spool.glob("ledger/cost.journal.torn-*")
+        self.assertEqual(torn.read_bytes(), b"2027-03-01 * (d1/extraction/9) comm")
+        torn.unlink()
+        self.outcome(made)
+        self.assertEqual(self.events(made, "d1")["approved"], 1)
+
+    def test_daemon_killed_while_a_worker_works__the_worker_dies_with_it(self):
+        made = self.house()
+        made.make_spool()
+        made.start()
+        daemon = made.daemon.pid
+        made.drop("d1", {"recipients.csv": generated("1000000" if not house.SAN else "100000", "5")},
+                  target='order = [ "city", "last_name" ]; dedupe = [ "last_name", "address1" ]')
+        made.until(lambda: set(processes(made)) - {daemon}, "a worker")
+        self.assertIn(daemon, processes(made))
+        made.stop(signal.SIGKILL)
+        made.until(lambda: not processes(made), "the worker's end", 5)
+        self.assertEqual(made.place("d1"), [])
+        self.assertTrue((made.spool / "inbox/d1/delivery.conf").exists())
+        self.settle(made)
+        self.outcome(made)
+
+    def test_killed_at_ten_moments_with_fifty_deliveries_in_flight__each_is_handed_over_once(self):
+        count, chance = 50, random.Random(CHANCE)
+        made = self.house()
+        made.make_spool()
+        text = generated("4000", "9")
+        for n in range(count):
+            made.write_delivery(made.dir / "staged" / f"d{n}", {"recipients.csv": text}, target='order = [ "city" ]')
+        for n in range(count):
+            os.rename(made.dir / "staged" / f"d{n}", made.spool / "inbox" / f"d{n}")
+        pauses, states = [], []
+        for _ in range(10):
+            made.start()
+            pauses.append(chance.uniform(0.02, 0.4))
+            time.sleep(pauses[-1])  # the chance that this test is about
+            self.assertEqual(made.stop(signal.SIGKILL), -signal.SIGKILL)
+            made.until(lambda: not processes(made), "the workers' end", 10)
+            states.append([len(list((made.spool / p).iterdir()))
+                           for p in ("inbox", "pending", "extract", "outbox/deliveries")])
+        print("kills left (inbox, pending, extract, outbox):", states, flush=True)
+        made.once()
+        before = tree(made)
+        made.once()
+        self.assertEqual(tree(made), before)
+        self.assertEqual(made.refused(), {}, f"seed {CHANCE}, pauses {pauses}")
+        for n in range(count):
+            self.assertEqual(made.place(f"d{n}"), ["outbox"], f"d{n}; seed {CHANCE}, pauses {pauses}")
+            events = self.events(made, f"d{n}")
+            self.assertEqual((events["taken"], events["handed-over"]), (1, 1), f"d{n}")
+            self.data_digest(made, f"d{n}")
+        self.assertEqual(len(made.pickup()), count)
+        pickup = made.spool / "outbox/routers/nord-routage/pickup"
+        self.assertEqual(len(list(pickup.iterdir())), 2 * count, "nothing half visible is left")
+        for ledger, more in (("cost", []), ("stock", ["opening/nord/env-c5"])):
+            keys = [key for key, _ in entries(made.spool / f"ledger/{ledger}.journal")]
+            self.assertEqual(sorted(keys), sorted(more + [f"d{n}/extraction/1" for n in range(count)]), ledger)
+        self.assertTrue(any(0 < state[0] < count or state[1] or state[2] for state in states), "no kill came in mid-work")
+
+
+if __name__ == "__main__":
+    house.main()
