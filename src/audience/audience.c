@@ -33,7 +33,8 @@ const char *audience_cause_name(enum audience_cause cause)
 
 static enum rc no_memory(struct err *err)
 {
-    return err_set(err, RC_NOMEM, "no memory");
+    err_set(err, RC_NOMEM, "no memory");
+    return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
 }
 
 static enum rc open_list(struct audience *audience, const struct audience_list *wanted,
@@ -227,7 +228,10 @@ enum rc audience_open(const struct audience_options *options, struct audience **
     }
     audience->options = *options;
     audience->name = options->name;
-    audience->delimiter = options->delimiter == '\0' ? ',' : options->delimiter;
+    audience->delimiter = ',';
+    if (options->delimiter != '\0') {
+        audience->delimiter = options->delimiter;
+    }
     audience->log.fd = -1;
     audience->order.runs.fd = -1;
     audience->duplicates.keys.runs.fd = -1;

@@ -78,7 +78,7 @@ static bool scan_plain(const char *bytes, size_t len, char delimiter, struct csv
             index->has_quotes = true;
             continue;
         }
-        state = outside_step(state, c, i + 1 < len ? bytes[i + 1] : '\0', delimiter, &fault);
+        state = outside_step(state, c, bytes[i + 1], delimiter, &fault);
         if (state != CSV_START) {
             continue;
         }

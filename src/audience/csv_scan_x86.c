@@ -40,7 +40,7 @@ static inline uint64_t sse2_mask(const __m128i in[4], __m128i want)
 static inline struct words sse2_load(const char *bytes, const struct sse2_constants *want)
 {
     __m128i in[4];
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         in[i] = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 16 * i));
     }
     return (struct words){sse2_mask(in, want->quote), sse2_mask(in, want->lf),

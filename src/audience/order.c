@@ -11,7 +11,8 @@
 
 static enum rc no_memory(struct err *err)
 {
-    return err_set(err, RC_NOMEM, "no memory");
+    err_set(err, RC_NOMEM, "no memory");
+    return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
 }
 
 enum rc order_chunk_add(struct order_chunk *chunk, uint64_t sequence, struct slice key,
@@ -207,7 +208,9 @@ enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_
     size_t len = chunk->bytes.len;
     char *bytes = buf_take(&chunk->bytes);
     char *tight = realloc(bytes, len);
-    bytes = tight == NULL ? bytes : tight;
+    if (tight != NULL) {
+        bytes = tight;
+    }
     chunk->count = 0;
     note_items(order, bytes, len, base);
     order->chunks[order->chunks_count] = bytes;

@@ -27,6 +27,12 @@ struct merge {
     size_t heap_count;
 };
 
+static enum rc no_memory(struct err *err)
+{
+    err_set(err, RC_NOMEM, "no memory");
+    return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
+}
+
 static inline const struct order_item *item_of(const struct run *run)
 {
     return (const struct order_item *)(const void *)(run->bytes + run->next);
@@ -44,7 +50,7 @@ static enum rc fill(struct merge *merge, struct run *run, size_t size, struct er
     if (size > run->cap) {
         char *bytes = realloc(run->bytes, size);
         if (bytes == NULL) {
-            return err_set(err, RC_NOMEM, "no memory");
+            return no_memory(err);
         }
         run->bytes = bytes;
         run->cap = size;
@@ -168,7 +174,7 @@ static enum rc merge_each(const struct order *order, order_take *take, void *ctx
     merge.runs = calloc(order->runs_count, sizeof *merge.runs);
     merge.heap = calloc(order->runs_count, sizeof *merge.heap);
     if (merge.runs == NULL || merge.heap == NULL) {
-        rc = err_set(err, RC_NOMEM, "no memory");
+        rc = no_memory(err);
     }
     for (size_t i = 0; rc == RC_OK && i < order->runs_count; i++) {
         struct run *run = &merge.runs[i];
@@ -177,8 +183,7 @@ static enum rc merge_each(const struct order *order, order_take *take, void *ctx
         run->end = order->run_ends[i];
         run->cap = read_bytes_of(order);
         run->bytes = malloc(run->cap);
-        rc = run->bytes == NULL ? err_set(err, RC_NOMEM, "no memory")
-                                : look(&merge, run, &is_there, err);
+        rc = run->bytes == NULL ? no_memory(err) : look(&merge, run, &is_there, err);
         if (is_there) {
             merge.heap[merge.heap_count++] = i;
         }

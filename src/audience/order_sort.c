@@ -199,7 +199,7 @@ static int compare_prefixes(const void *a, const void *b)
 
 static void choose_splitters(struct ranges *ranges, const struct order_ref *refs, size_t count)
 {
-    uint64_t samples[RANGES_MAX * SAMPLES_EACH];
+    uint64_t samples[RANGES_MAX * SAMPLES_EACH] = {0};
     size_t wanted = count / RANGE_REFS + 1;
     wanted = wanted > RANGES_MAX ? RANGES_MAX : wanted;
     size_t samples_count = wanted * SAMPLES_EACH;

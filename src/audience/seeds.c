@@ -14,7 +14,8 @@ enum { FIRST_SEEDS = 64 };
 
 static enum rc no_memory(struct err *err)
 {
-    return err_set(err, RC_NOMEM, "no memory");
+    err_set(err, RC_NOMEM, "no memory");
+    return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
 }
 
 static enum rc map_columns(struct seeds *seeds, const struct csv_cursor *recipients,
@@ -99,12 +100,13 @@ static enum rc add_seed(struct seeds *seeds, struct slice payload, unsigned long
 }
 
 static enum rc read_one(struct seeds *seeds, seeds_take *take, void *ctx, struct buf *out,
-                        struct err *err)
+                        bool *out_is_end, struct err *err)
 {
     struct csv_record record;
     enum rc rc = csv_cursor_next(seeds->cursor, &record, err);
     if (rc != RC_OK) {
-        return rc;
+        *out_is_end = rc == RC_GONE;
+        return *out_is_end ? RC_OK : rc;
     }
     unsigned long long line = record.line;
     if (record.fault != CSV_SOUND) {
@@ -132,11 +134,12 @@ enum rc seeds_read(struct seeds *seeds, seeds_take *take, void *ctx, struct err 
     for (size_t i = 0; i < seeds->columns; i++) {
         seeds->fields[i] = SLICE_LITERAL("");
     }
-    while (rc == RC_OK) {
-        rc = read_one(seeds, take, ctx, &out, err);
+    bool is_end = false;
+    while (rc == RC_OK && !is_end) {
+        rc = read_one(seeds, take, ctx, &out, &is_end, err);
     }
     buf_release(&out);
-    return rc == RC_GONE ? RC_OK : rc;
+    return rc;
 }
 
 static int compare_places(const void *a, const void *b)

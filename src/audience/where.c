@@ -53,7 +53,8 @@ struct compiler {
 
 static enum rc no_memory(struct compiler *c)
 {
-    return err_set(c->err, RC_NOMEM, "no memory");
+    err_set(c->err, RC_NOMEM, "no memory");
+    return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
 }
 
 /* characters, not bytes: people count those */
@@ -68,7 +69,8 @@ static size_t position(const struct compiler *c, size_t at)
 
 static enum rc wrong(struct compiler *c, const char *what)
 {
-    return err_set(c->err, RC_PERM, "where: position %zu: %s", position(c, c->token.at), what);
+    err_set(c->err, RC_PERM, "where: position %zu: %s", position(c, c->token.at), what);
+    return RC_PERM;
 }
 
 static bool is_word_byte(char c)
@@ -126,7 +128,8 @@ static enum rc read_number(struct compiler *c)
 
 static enum rc read_compare(struct compiler *c, char first)
 {
-    char second = c->at + 1 < c->text.len ? c->text.ptr[c->at + 1] : '\0';
+    /* the text is copied with a NUL behind it */
+    char second = c->text.ptr[c->at + 1];
     unsigned truth = 0;
     size_t len = 1;
 
@@ -195,7 +198,7 @@ static bool is_word(const struct compiler *c, const char *word)
         return false;
     }
     for (size_t i = 0; i < c->token.text.len; i++) {
-        char byte = c->token.text.ptr[i];
+        int byte = (unsigned char)c->token.text.ptr[i];
         if ((byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte) != word[i]) {
             return false;
         }
@@ -478,6 +481,9 @@ static enum rc parse_chain(struct compiler *c, enum node_kind kind, struct node 
         enum rc rc = kind == NODE_OR ? parse_chain(c, NODE_AND, &child) : parse_unit(c, &child);
         if (rc != RC_OK) {
             return rc;
+        }
+        if (child == NULL) {
+            return no_memory(c); /* never: stated for analysers */
         }
         child->next = chain->first;
         chain->first = child;
