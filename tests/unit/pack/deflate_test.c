@@ -177,6 +177,46 @@ static void deflate_walk__codes_that_are_none__are_corrupt(void **state)
     }
 }
 
+struct bits {
+    unsigned char bytes[512];
+    size_t count;
+};
+
+static void put_bits(struct bits *bits, unsigned int value, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++, bits->count++) {
+        bits->bytes[bits->count / 8] |= (unsigned char)((value >> i & 1) << (bits->count % 8));
+    }
+}
+
+/* A dynamic block whose literals A (and B, too) and whose end of block have codes of one bit. */
+static enum rc walk_one_bit_codes(bool has_b)
+{
+    struct bits bits = {{0}, 0};
+    struct deflate_walk walk;
+    put_bits(&bits, 1 | 2 << 1, 3); /* final, dynamic */
+    put_bits(&bits, 15 << 10, 14);  /* 257 literals, 1 distance, 19 code lengths */
+    put_bits(&bits, 0, 9);          /* 16, 17, 18 are not used */
+    for (int i = 0; i < 16; i++) {
+        put_bits(&bits, 4, 3); /* lengths 0..15 by four bits each: the code is the length */
+    }
+    for (int i = 0; i <= 257; i++) {
+        bool is_one = i == 'A' || (has_b && i == 'B') || i == 256;
+        put_bits(&bits, is_one ? 8 : 0, 4); /* 1, most significant bit first */
+    }
+    put_bits(&bits, 0, 1);             /* A, or with B the end */
+    put_bits(&bits, has_b ? 0 : 1, 1); /* the end */
+    return deflate_walk((struct slice){(const char *)bits.bytes, (bits.count + 7) / 8}, &walk,
+                        NULL);
+}
+
+static void deflate_walk__more_codes_than_their_bits_allow__is_corrupt(void **state)
+{
+    (void)state;
+    assert_int_equal(walk_one_bit_codes(false), RC_OK);
+    assert_int_equal(walk_one_bit_codes(true), RC_CORRUPT);
+}
+
 /* zlib is the referee: where it takes a damaged stream as whole, so do we, to the same bit. */
 static void deflate_walk__damaged_streams__agrees_with_zlib(void **state)
 {
@@ -227,6 +267,7 @@ int main(void)
         cmocka_unit_test(deflate_walk__stream_cut_anywhere__is_corrupt),
         cmocka_unit_test(deflate_open_end__bytes_behind_the_end__is_corrupt),
         cmocka_unit_test(deflate_walk__codes_that_are_none__are_corrupt),
+        cmocka_unit_test(deflate_walk__more_codes_than_their_bits_allow__is_corrupt),
         cmocka_unit_test(deflate_walk__damaged_streams__agrees_with_zlib),
     };
     return cmocka_run_group_tests_name("pack/deflate", tests, NULL, NULL);
