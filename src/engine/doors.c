@@ -15,12 +15,14 @@
 
 /* After a temporary fault a door is looked at again so much later. */
 #define DOOR_RETRY_NS (2 * NS_PER_SECOND)
+#define SETTLE_SLACK_NS (NS_PER_SECOND / 2)
 #define DECISION_RETRY_NS (NS_PER_SECOND / 10)
 
 struct scan {
     struct engine *engine;
     int64_t now_ns;
-    int64_t next_ns; /* the nearest next_look of what is not complete */
+    int64_t next_ns;  /* the nearest next_look of what is not complete */
+    bool is_settling; /* something is complete but for the time to settle */
 };
 
 static void look_again(int64_t *at_ns, int64_t candidate_ns)
@@ -28,6 +30,15 @@ static void look_again(int64_t *at_ns, int64_t candidate_ns)
     if (candidate_ns < *at_ns) {
         *at_ns = candidate_ns;
     }
+}
+
+/* Not complete: looked at again later. What only has to settle is told from what waits for a
+ * person. */
+static void wait_for(struct scan *scan, const struct drop *drop)
+{
+    look_again(&scan->next_ns, drop->next_look_ns);
+    int64_t settled_ns = scan->now_ns + scan->engine->house->settle_ns + SETTLE_SLACK_NS;
+    scan->is_settling = scan->is_settling || drop->next_look_ns <= settled_ns;
 }
 
 /* A drop that is wrong by its looks alone. */
@@ -74,8 +85,7 @@ static enum rc on_inbox(void *ctx, const struct drop *drop)
     struct scan *scan = ctx;
     struct engine *engine = scan->engine;
     if (!drop->is_complete) {
-        look_again(&scan->next_ns, drop->next_look_ns);
-        look_again(&engine->settle_look_ns, drop->next_look_ns);
+        wait_for(scan, drop);
         return RC_OK;
     }
     if (drop->fault[0] != '\0') {
@@ -101,13 +111,12 @@ void doors_scan_inbox(struct engine *engine, int64_t now_ns)
         return;
     }
     struct err err = {{0}};
-    struct scan scan = {engine, now_ns, INT64_MAX};
+    struct scan scan = {engine, now_ns, INT64_MAX, false};
     struct door_options options = {.now_ns = now_ns,
                                    .settle_ns = engine->house->settle_ns,
                                    .wants_deliveries = true,
                                    .moves = engine->inbox_moves};
     engine->inbox_look_ns = INT64_MAX;
-    engine->settle_look_ns = INT64_MAX;
     enum rc rc =
         door_scan(spool_dir(engine->env.spool, SPOOL_INBOX), &options, on_inbox, &scan, &err);
     if (rc != RC_OK) {
@@ -115,6 +124,7 @@ void doors_scan_inbox(struct engine *engine, int64_t now_ns)
         engine_fail(engine, rc, &err, "inbox", NULL);
     }
     look_again(&engine->inbox_look_ns, scan.next_ns);
+    engine->is_inbox_settling = scan.is_settling;
 }
 
 /* --- approved
@@ -170,8 +180,7 @@ static enum rc on_approved(void *ctx, const struct drop *drop)
         return RC_OK;
     }
     if (!drop->is_complete) {
-        look_again(&scan->scan.next_ns, drop->next_look_ns);
-        look_again(&engine->settle_look_ns, drop->next_look_ns);
+        wait_for(&scan->scan, drop);
         return RC_OK;
     }
     if (drop->fault[0] != '\0') {
@@ -242,7 +251,7 @@ void doors_scan_approved(struct engine *engine, int64_t now_ns)
     }
     struct err err = {{0}};
     static struct decision_scan scan;
-    scan = (struct decision_scan){.scan = {engine, now_ns, INT64_MAX}};
+    scan = (struct decision_scan){.scan = {engine, now_ns, INT64_MAX, false}};
     struct door_options options = {
         .now_ns = now_ns, .settle_ns = engine->house->settle_ns, .moves = engine->approved_moves};
     int approved = spool_dir(engine->env.spool, SPOOL_APPROVED);
@@ -267,6 +276,7 @@ void doors_scan_approved(struct engine *engine, int64_t now_ns)
     }
     free(scan.files);
     look_again(&engine->approved_look_ns, scan.scan.next_ns);
+    engine->is_approved_settling = scan.scan.is_settling;
 }
 
 void doors_release(struct engine *engine)

@@ -29,8 +29,14 @@ enum {
     WAIT_BUSY_MS = 250,      /* while workers are at work: for their progress */
     DESCRIPTORS_WANTED = 65536,
     LOCK_TRIES = 500, /* 5 s: a killed worker may be in a long write */
-    LOCK_PAUSE_MS = 10
+    LOCK_PAUSE_MS = 10,
+    ORIGINALS_AT_ONCE = 256,
+    ORIGINALS_MAX = 50000,
+    ONCE_TRIES = 3 /* `--once` waits while a drop that cannot be read now was tried less often */
 };
+
+/* `--once` waits for what falls due within so long. */
+#define ONCE_PATIENCE_NS (2 * NS_PER_SECOND)
 
 void engine_fail(struct engine *engine, enum rc rc, const struct err *err, const char *what,
                  const char *id)
@@ -391,6 +397,18 @@ static void sync_idle(struct engine *engine)
     }
 }
 
+/* Originals are taken apart when there is nothing better to do, or when they have become many;
+ * true: there are more. */
+static bool purge_originals(struct engine *engine, bool is_idle)
+{
+    if (engine->originals == 0 || (!is_idle && engine->originals < ORIGINALS_MAX)) {
+        return false;
+    }
+    size_t removed = take_in_purge(&engine->env, ORIGINALS_AT_ONCE);
+    engine->originals = removed < ORIGINALS_AT_ONCE ? 0 : engine->originals - removed;
+    return engine->originals > 0;
+}
+
 static int64_t nearest(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -414,17 +432,21 @@ static int wait_ms(struct engine *engine)
     return (int)nearest(left_ms, limit_ms);
 }
 
+static void look_for_retry(void *ctx, struct item *mark)
+{
+    bool *is_any = ctx;
+    *is_any = *is_any || mark->work == WORK_IN_FLIGHT || mark->failures < ONCE_TRIES;
+}
+
 /* `--once`: may the world still move without people and hours? */
 static bool is_quiet(struct engine *engine)
 {
-    int64_t patience_ns = 2 * engine->house->settle_ns + 2 * NS_PER_SECOND;
-    int64_t now_ns = clock_now_ns();
-    bool waits_for_door =
-        nearest(engine->settle_look_ns, nearest(engine->inbox_look_ns, engine->approved_look_ns)) <
-        now_ns + patience_ns;
+    bool is_retrying = false;
+    items_each(engine->intaking, look_for_retry, &is_retrying);
     return crew_busy(engine->crew) == 0 && !has_queued(engine) && engine->drops == NULL &&
-           engine->extract.first == NULL && !waits_for_door &&
-           due_next_ns(engine) > now_ns + patience_ns;
+           engine->extract.first == NULL && !engine->is_inbox_settling &&
+           !engine->is_approved_settling && !is_retrying &&
+           due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
 }
 
 static bool is_until_over(const struct engine *engine)
@@ -443,8 +465,12 @@ static void run(struct engine *engine)
             break;
         }
         int timeout_ms = wait_ms(engine);
+        bool is_idle = timeout_ms > 0 && crew_busy(engine->crew) == 0;
         if (timeout_ms > 0) {
             sync_idle(engine);
+        }
+        if (purge_originals(engine, is_idle)) {
+            timeout_ms = 0;
         }
         if (engine->options->is_once && timeout_ms > 0 && is_quiet(engine)) {
             if (is_until_over(engine)) {
@@ -515,7 +541,7 @@ int engine_run(const struct engine_options *options)
 {
     static struct engine engine;
     struct err err = {{0}};
-    engine = (struct engine){.options = options, .lock_fd = -1, .settle_look_ns = INT64_MAX};
+    engine = (struct engine){.options = options, .lock_fd = -1};
     engine.drops_end = &engine.drops;
     raise_descriptor_limit();
     int code = open_house(&engine);

@@ -64,7 +64,8 @@ struct engine {
     struct door_moves *approved_moves;
     int64_t inbox_look_ns; /* wall clock: scan again then; 0: at once; INT64_MAX: when told */
     int64_t approved_look_ns;
-    int64_t settle_look_ns; /* the nearest look that `--once` waits for */
+    bool is_inbox_settling; /* something in it is only waiting for `settle`: `--once` waits too */
+    bool is_approved_settling;
 
     struct take_in *taken[GROUP_MAX]; /* reported, to be committed */
     struct stage_report *taken_reports;
@@ -76,6 +77,7 @@ struct engine {
     struct crew_kind intake_kind;
     struct crew_kind extract_kind;
     struct counters counters;
+    size_t originals; /* that were taken and wait in run/intake to be taken apart */
     bool is_unsynced; /* lines that nothing outside depends on are not on disk yet */
     bool is_stopping;
     bool is_reload_wanted;

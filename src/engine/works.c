@@ -203,8 +203,7 @@ static void start_extract(struct engine *engine, int64_t now_ns)
         struct extract *extract = NULL;
         struct err err = {{0}};
         item->work = WORK_NONE;
-        enum rc rc =
-            extract_begin(&engine->env, state_stage(item->state), item->id, now_ns, &extract, &err);
+        enum rc rc = extract_begin(&engine->env, item->id, now_ns, &extract, &err);
         if (rc == RC_STATE || rc == RC_GONE) {
             item_wake(engine, item); /* it moved on meanwhile: look again */
             continue;
@@ -268,8 +267,8 @@ static void after_take_in(struct engine *engine, struct take_in *take,
     struct item *mark = items_find(engine->intaking, take->id);
     if (take->result == TAKE_IN_LATER && mark != NULL) {
         mark->work = WORK_NONE;
-        mark->failures += report->outcome == REPORT_DIED;
-        if (mark->failures >= DEATHS_MAX) {
+        mark->failures += report->outcome != REPORT_NOT_RUN;
+        if (report->outcome == REPORT_DIED && mark->failures >= DEATHS_MAX) {
             struct err err = {{0}};
             enum rc rc =
                 take_in_refuse(&engine->env, spool_dir(engine->env.spool, SPOOL_INBOX), take->name,
@@ -292,6 +291,7 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         items_remove(engine->intaking, mark);
     }
     engine->counters.taken += take->result == TAKE_IN_TAKEN;
+    engine->originals += take->result == TAKE_IN_TAKEN;
     engine->counters.refused += take->result == TAKE_IN_REFUSED;
     if (take->result == TAKE_IN_TAKEN) {
         (void)item_at(engine, take->id, take->state);
@@ -323,7 +323,7 @@ static void add_recovered(struct engine *engine, int64_t now_ns)
         struct err err = {{0}};
         struct extract *extract = NULL;
         item->work = WORK_NONE;
-        enum rc rc = extract_begin(&engine->env, STAGE_EXTRACT, item->id, now_ns, &extract, &err);
+        enum rc rc = extract_begin(&engine->env, item->id, now_ns, &extract, &err);
         if (rc != RC_OK) {
             item->due_ns = now_ns + LATER_PAUSE_NS;
             engine_fail(engine, rc == RC_CORRUPT ? RC_PERM : rc, &err, "book", item->id);

@@ -82,9 +82,10 @@ enum rc decision_fits(enum step step, enum verb verb, bool is_recalled, enum del
     assert(pair != NULL && state != STATE_NONE);
     uint32_t here = UINT32_C(1) << state;
     if ((pair->states & here) == 0) {
-        return err_set(err, RC_STATE, "%s %s means nothing while the delivery is %s (%s)%s",
+        return err_set(err, RC_STATE, "%s %s means nothing while the delivery is %s (%s); %s",
                        step_name(step), verb_name(verb), state_name(state), state_shown_as(state),
-                       state_is_terminal(state) ? ": it has ended" : "");
+                       state_is_terminal(state) ? "it has ended, drop a delivery with a new id"
+                                                : "look at 'postroom show' for what it waits for");
     }
     if (verb == VERB_STOP && (here & AT_ROUTER) != 0 && !is_recalled) {
         return err_set(err, RC_STATE,

@@ -382,8 +382,11 @@ enum rc right_check(const struct right_question *question, struct right_answer *
     assert(decision_pair_exists(q->step, q->verb));
     if (!q->settings.is_on && q->step != STEP_DELIVERY && q->verb != VERB_RESTART &&
         q->verb != VERB_SEND && q->verb != VERB_SUBMIT) {
-        return err_set(err, RC_STATE, "%s is not a step of this delivery: it is off in 'approvals'",
-                       step_name(q->step));
+        return err_set(
+            err, RC_STATE,
+            "%s is not a step of this delivery: it is off in 'approvals'; decide on one that "
+            "'postroom show' lists",
+            step_name(q->step));
     }
     if (q->verb == VERB_WITHDRAW && q->previous->answer_count == 0) {
         return err_set(err, RC_STATE, "nobody has decided %s; there is nothing to withdraw",

@@ -105,6 +105,13 @@ enum rc basis_write(int dirfd, const struct order *order, const struct cost_line
 {
     static const enum step steps[] = {STEP_TARGET, STEP_CONTENT, STEP_BUDGET};
     int basis = -1;
+    bool waits = false;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        waits = waits || prepare_step_waits(order, steps[i]);
+    }
+    if (!waits) {
+        return RC_OK;
+    }
     enum rc rc = fs_make_dir(dirfd, "basis", 0750, -1, err);
     rc = rc == RC_EXISTS ? RC_OK : rc;
     rc = rc == RC_OK ? fs_open_dir(dirfd, "basis", &basis, err) : rc;

@@ -6,6 +6,7 @@
 #include "operator/decision.h"
 #include "operator/identity.h"
 #include "operator/right.h"
+#include "stage/hand_over.h"
 #include "stage/prepare.h"
 #include "stage/take_in.h"
 #include "stage/target.h"
@@ -329,6 +330,9 @@ static enum rc make_effects(struct weighing *w, struct err *err)
     }
     /* The file has to be in its place on disk before the ledgers say that it was obeyed. */
     enum rc rc = spool_sync(w->env->spool, err);
+    if (rc == RC_OK && w->subject.stage == STAGE_OUTBOX) {
+        rc = hand_over_recall(w->env, &w->subject, err);
+    }
     if (rc == RC_OK) {
         rc = undo_extraction(w->env, &w->subject, w->now_ns, err);
     }

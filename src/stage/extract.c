@@ -31,7 +31,7 @@ static enum rc say_extracting(struct subject *subject, int64_t now_ns, struct er
     return subject_say(subject, &writer, err);
 }
 
-enum rc extract_begin(const struct stage_env *env, enum stage stage, const char *id, int64_t now_ns,
+enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_ns,
                       struct extract **out, struct err *err)
 {
     struct extract *extract = calloc(1, sizeof *extract);
@@ -41,7 +41,7 @@ enum rc extract_begin(const struct stage_env *env, enum stage stage, const char 
     extract->env = env;
     extract->subject = SUBJECT_NONE;
     extract->created_ns = now_ns;
-    enum rc rc = subject_open_at(env->spool, stage, id, &extract->subject, err);
+    enum rc rc = subject_open(env->spool, id, &extract->subject, err);
     struct subject *subject = &extract->subject;
     if (rc == RC_OK && subject->view.state == STATE_EXTRACTION_PENDING) {
         rc = say_extracting(subject, now_ns, err);

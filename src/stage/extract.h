@@ -31,7 +31,7 @@ struct extract {
  * Returns RC_OK; RC_STATE it is not extraction-pending or extracting (any more); RC_GONE,
  * RC_CORRUPT, RC_TEMP, RC_IO, RC_NOMEM
  */
-enum rc extract_begin(const struct stage_env *env, enum stage stage, const char *id, int64_t now_ns,
+enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_ns,
                       struct extract **out, struct err *err) MUST_CHECK;
 
 /* extract_work - in the worker: write extraction.tmp/ and fill the report */

@@ -97,6 +97,8 @@ struct way_out {
     struct spool_router router;
 };
 
+enum { PICKUP_NAMES_MAX = 1 << 22 };
+
 enum { WAYS_MAX = 64 }; /* routers of one group; one more is opened and closed each time */
 
 struct ways_out {
@@ -156,6 +158,45 @@ static enum rc publish(const struct stage_env *env, const struct subject *subjec
     }
     rc = rc == RC_OK ? put_flag(subject, way->router.pickup, way->gid, err) : rc;
     fs_names_release(&names);
+    fs_drop(&extraction);
+    return rc;
+}
+
+/* What publish() put beside an archive: names that begin with its own. */
+struct recall {
+    int pickup;
+    const char *archive;
+};
+
+static enum rc remove_beside(void *ctx, const char *name)
+{
+    const struct recall *recall = ctx;
+    size_t len = strlen(recall->archive);
+    bool is_beside = strncmp(name, recall->archive, len) == 0 && name[len] != '\0';
+    return is_beside ? fs_remove(recall->pickup, name, NULL) : RC_OK;
+}
+
+enum rc hand_over_recall(const struct stage_env *env, struct subject *subject, struct err *err)
+{
+    struct ways_out ways = {.count = 0};
+    const struct way_out *way = NULL;
+    int extraction = -1;
+    const char *archive = subject->view.archive;
+    if (archive[0] == '\0') {
+        return RC_OK;
+    }
+    enum rc rc = find_way(env, &ways, subject->order->provider, &way, err);
+    rc = rc == RC_OK ? fs_open_dir(subject->dirfd, "extraction", &extraction, err) : rc;
+    if (rc == RC_OK) {
+        rc = fs_move_noreplace(way->router.pickup, archive, extraction, archive, err);
+        rc = rc == RC_GONE || rc == RC_EXISTS ? RC_OK : rc;
+        struct recall recall = {way->router.pickup, archive};
+        rc = rc == RC_OK ? fs_each(recall.pickup, PICKUP_NAMES_MAX, remove_beside, &recall, err)
+                         : rc;
+    } else if (rc == RC_GONE) {
+        rc = RC_OK; /* put away already */
+    }
+    release_ways(&ways);
     fs_drop(&extraction);
     return rc;
 }

@@ -26,4 +26,12 @@ struct hand_over {
 enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, size_t count,
                         int64_t now_ns, struct err *err) MUST_CHECK;
 
+/*
+ * hand_over_recall - take an archive back from pickup/ into the delivery, and what lies beside it
+ * away: for `stop` with recalled = true. May run twice; one that the router has fetched and removed
+ * is no fault. Returns RC_OK; RC_TEMP, RC_IO, RC_PERM
+ */
+enum rc hand_over_recall(const struct stage_env *env, struct subject *subject,
+                         struct err *err) MUST_CHECK;
+
 #endif

@@ -19,6 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Originals that were taken, waiting in run/intake to be taken apart. */
+#define TAKEN_PREFIX ".taken-"
+
+enum { PURGE_NAMES_MAX = 1 << 22 };
+
 /* One delivery's files together: more than any list of recipients of today (a billion rows). */
 #define TAKE_IN_BYTES_MAX (UINT64_C(256) << 30)
 
@@ -328,18 +333,53 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
     return RC_OK;
 }
 
-/* The original leaves its door in one rename, and only then is taken apart. */
+/*
+ * The original leaves its door in one rename; it is taken apart later, when there is nothing better
+ * to do: ext4 looks past every inode that was freed in the last half minute when it makes a new
+ * one, so that removing the originals of a thousand drops beside taking in the next thousand would
+ * cost more than all the rest.
+ */
 enum rc take_in_finish(const struct stage_env *env, const char *name, const char *id,
                        struct err *err)
 {
     int intake = spool_dir(env->spool, SPOOL_INTAKE);
-    char gone[ID_BYTES_MAX + 16];
-    (void)snprintf(gone, sizeof gone, ".taken-%s", id);
-    enum rc rc = fs_remove_tree(intake, gone, err);
-    if (rc == RC_OK || rc == RC_GONE) {
-        rc = fs_move_noreplace(spool_dir(env->spool, SPOOL_INBOX), name, intake, gone, err);
+    int inbox = spool_dir(env->spool, SPOOL_INBOX);
+    char gone[ID_BYTES_MAX + sizeof TAKEN_PREFIX];
+    (void)snprintf(gone, sizeof gone, TAKEN_PREFIX "%s", id);
+    enum rc rc = fs_move_noreplace(inbox, name, intake, gone, err);
+    if (rc == RC_EXISTS) { /* an earlier revision's original */
+        rc = fs_remove_tree(intake, gone, err);
+        rc = rc == RC_OK ? fs_move_noreplace(inbox, name, intake, gone, err) : rc;
     }
-    return rc == RC_OK ? fs_remove_tree(intake, gone, err) : rc == RC_GONE ? RC_OK : rc;
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
+struct purge {
+    int intake;
+    size_t left;
+    size_t removed;
+};
+
+static enum rc purge_one(void *ctx, const char *name)
+{
+    struct purge *purge = ctx;
+    if (strncmp(name, TAKEN_PREFIX, sizeof TAKEN_PREFIX - 1) != 0) {
+        return RC_OK;
+    }
+    if (purge->left == 0) {
+        return RC_STATE;
+    }
+    purge->left--;
+    purge->removed += fs_remove_tree(purge->intake, name, NULL) == RC_OK;
+    return RC_OK;
+}
+
+size_t take_in_purge(const struct stage_env *env, size_t max)
+{
+    struct purge purge = {spool_dir(env->spool, SPOOL_INTAKE), max, 0};
+    struct err err = {{0}};
+    (void)!fs_each(purge.intake, PURGE_NAMES_MAX, purge_one, &purge, &err);
+    return purge.removed;
 }
 
 static void remove_original(const struct take_in *take)

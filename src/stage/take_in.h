@@ -81,6 +81,10 @@ enum rc take_in_refuse(const struct stage_env *env, int door, const char *name, 
 enum rc take_in_finish(const struct stage_env *env, const char *name, const char *id,
                        struct err *err) MUST_CHECK;
 
+/* take_in_purge - take at most `max` originals apart that have left their door; returns how many.
+ * Call it when idle. */
+size_t take_in_purge(const struct stage_env *env, size_t max);
+
 /* take_in_release - close and free; NULL is allowed */
 void take_in_release(struct take_in *take);
 
