@@ -193,8 +193,8 @@ enum {                           /* parts in which two orders may differ */
 };
 
 /*
- * order_write_part - the frozen text of some parts (a set of ORDER_CHANGED_...), always the same for the same settings:
- * what a step's basis digests
+ * order_write_part - the frozen text of some parts (a set of ORDER_CHANGED_...), always the same
+ * for the same settings: what a step's basis digests
  */
 void order_write_part(const struct order *order, unsigned bits, struct buf *out);
 
