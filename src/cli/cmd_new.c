@@ -1,0 +1,158 @@
+/*
+ * new - a delivery ready to fill in
+ *
+ * The file of recipients gets its header and no row: what is left over from an example would be
+ * sent.
+ */
+#include "cli/columns.h"
+#include "cli/commands.h"
+#include "cli/out.h"
+
+#include "base/name.h"
+#include "sys/fs.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { CONF_MODE = 0644, RECIPIENTS_MODE = 0600 };
+static const char KEY[] = "recipient_id";
+
+struct offer {
+    const struct house_campaign *campaign;
+    const struct house_provider *provider;
+    const struct house_service *service;
+};
+
+static int read_channel(struct cli *cli, const char *word)
+{
+    for (int i = 0; i < HOUSE_CHANNELS; i++) {
+        if (strcmp(word, house_channel_name(i)) != 0) {
+            continue;
+        }
+        if (i != HOUSE_MAIL) {
+            cli_say_error("new: channel %s is not available in this version", word);
+            return EX_UNAVAILABLE;
+        }
+        return CLI_GO_ON;
+    }
+    const char *nearest = name_nearest(slice_of(word), house_channel_words, HOUSE_CHANNELS);
+    return nearest == NULL
+               ? cli_usage(cli, "%s is no channel (mail, email, sms, push, inapp)", word)
+               : cli_usage(cli, "%s is no channel; did you mean %s?", word, nearest);
+}
+
+/* The first campaign, and the first service that sends paper. */
+static int find_offer(const struct cli *cli, struct offer *out)
+{
+    const struct house *house = cli->house;
+    for (size_t i = 0; out->service == NULL && i < house->provider_count; i++) {
+        for (size_t j = 0; out->service == NULL && j < house->providers[i].service_count; j++) {
+            if (house->providers[i].services[j].channel == HOUSE_MAIL) {
+                out->provider = &house->providers[i];
+                out->service = &house->providers[i].services[j];
+            }
+        }
+    }
+    if (house->campaign_count == 0 || out->service == NULL) {
+        cli_say_error("%s: has no %s yet; add one", cli->conf_path,
+                      out->service == NULL ? "provider with a service for mail" : "campaign");
+        return EX_CONFIG;
+    }
+    out->campaign = &house->campaigns[0];
+    return CLI_GO_ON;
+}
+
+static void add_setting(struct buf *out, const char *before, const char *value)
+{
+    buf_add_text(out, before);
+    conf_write_text(out, value);
+    buf_add_text(out, ";\n");
+}
+
+static void write_conf(const struct offer *offer, struct buf *out)
+{
+    buf_add_text(out, "# A delivery. Manual: postroom-delivery(5). The folder's name is its id.\n");
+    buf_add_text(out, "# Look at it with: postroom check FOLDER\n");
+    add_setting(out, "campaign = ", offer->campaign->name);
+    buf_add_text(out, "channel  = \"mail\";\nlabel    = \"What people call it\";\n\ntarget = {\n");
+    buf_add_text(out, "    file = \"recipients.csv\";    # header row, UTF-8; .gz and .zst too\n");
+    add_setting(out, "    key  = ", KEY);
+    buf_add_text(out, "    # where   = \"consent_mail = '1'\";      # who of them\n"
+                      "    # exclude = [ \"suppressed.csv\" ];      # files with the key column\n"
+                      "    # dedupe  = [ \"last_name\", \"postcode\" ];\n"
+                      "    # order   = [ \"postcode\" ];\n"
+                      "    # seeds   = \"seeds.csv\";\n"
+                      "};\n\n");
+    add_setting(out, "provider = ", offer->provider->name);
+    add_setting(out, "service  = ", offer->service->name);
+    buf_add_text(out, "\n# documents = [ \"brochure.pdf\" ];         # travel in the archive\n");
+}
+
+static enum rc write_header(struct cli *cli, const struct offer *offer, struct buf *out,
+                            struct err *err)
+{
+    struct columns *columns = arena_alloc(&cli->arena, sizeof *columns);
+    if (columns == NULL || !columns_of_layout(&offer->service->layout, &cli->arena, columns)) {
+        return err_set(err, RC_NOMEM, "no memory for columns");
+    }
+    buf_add_text(out, KEY);
+    for (size_t i = 0; i < columns->count; i++) {
+        if (strcmp(columns->names[i], KEY) != 0) {
+            buf_add_byte(out, ',');
+            buf_add_text(out, columns->names[i]);
+        }
+    }
+    buf_add_byte(out, '\n');
+    return buf_ok(out, err);
+}
+
+static enum rc write_files(struct cli *cli, const struct offer *offer, int dirfd, struct err *err)
+{
+    struct buf conf = BUF_EMPTY;
+    struct buf header = BUF_EMPTY;
+    write_conf(offer, &conf);
+    enum rc rc = buf_ok(&conf, err);
+    rc = rc == RC_OK ? write_header(cli, offer, &header, err) : rc;
+    if (rc == RC_OK) {
+        rc = fs_put_volatile(dirfd, "recipients.csv", RECIPIENTS_MODE, header.ptr, header.len, err);
+    }
+    if (rc == RC_OK) {
+        rc = fs_put_volatile(dirfd, "delivery.conf", CONF_MODE, conf.ptr, conf.len, err);
+    }
+    buf_release(&conf);
+    buf_release(&header);
+    return rc;
+}
+
+int cmd_new(struct cli *cli, int argc, char **argv)
+{
+    struct offer offer = {0};
+    struct err err = {{0}};
+    int dirfd = -1;
+    int code = cli_options(cli, NULL, 0, &argc, &argv);
+    if (code == CLI_GO_ON && argc != 2) {
+        code = cli_usage(cli, "a channel and a folder are wanted");
+    }
+    code = code == CLI_GO_ON ? read_channel(cli, argv[0]) : code;
+    code = code == CLI_GO_ON ? cli_house(cli) : code;
+    code = code == CLI_GO_ON ? find_offer(cli, &offer) : code;
+    if (code != CLI_GO_ON) {
+        return code;
+    }
+    enum rc rc = fs_make_dir(AT_FDCWD, argv[1], 0755, -1, &err);
+    if (rc == RC_EXISTS) {
+        cli_say_error("%s: is there already; name a folder that is not", argv[1]);
+        return EX_CANTCREAT;
+    }
+    rc = rc == RC_OK ? cli_folder_open(argv[1], &dirfd, &err) : rc;
+    rc = rc == RC_OK ? write_files(cli, &offer, dirfd, &err) : rc;
+    fs_drop(&dirfd);
+    if (rc != RC_OK) {
+        cli_say_error("%s", err.text);
+        return EX_CANTCREAT;
+    }
+    out_line("made %s: fill in delivery.conf and recipients.csv, then: postroom check %s", argv[1],
+             argv[1]);
+    return EX_OK;
+}
