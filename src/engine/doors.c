@@ -72,6 +72,7 @@ static enum rc keep_drop(struct engine *engine, const struct drop *drop)
         return RC_NOMEM;
     }
     waiting->drop = *drop;
+    waiting->name = name;
     waiting->drop.name = name;
     waiting->drop.fault = "";
     *engine->drops_end = waiting;
@@ -283,7 +284,7 @@ void doors_release(struct engine *engine)
 {
     while (engine->drops != NULL) {
         struct waiting_drop *next = engine->drops->next;
-        free((void *)(uintptr_t)engine->drops->drop.name);
+        free(engine->drops->name);
         free(engine->drops);
         engine->drops = next;
     }

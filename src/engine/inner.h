@@ -31,7 +31,8 @@ enum {
 /* A complete drop, waiting for a worker. */
 struct waiting_drop {
     struct waiting_drop *next;
-    struct drop drop; /* name is owned, fault is "" */
+    struct drop drop; /* name points to the next, fault is "" */
+    char *name;       /* owned */
 };
 
 struct counters {

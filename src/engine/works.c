@@ -89,7 +89,7 @@ static struct waiting_drop *take_drop(struct engine *engine)
 
 static void drop_waiting(struct waiting_drop *waiting)
 {
-    free((void *)(uintptr_t)waiting->drop.name);
+    free(waiting->name);
     free(waiting);
 }
 

@@ -44,8 +44,11 @@ enum rc cost_of_order(const struct order *order, uint64_t quantity, int64_t at_n
     size_t count = order->cost_count;
     struct cost_type *types = arena_array(&arena, count + 1, sizeof *types);
     struct cost_choice *choices = arena_array(&arena, count + 1, sizeof *choices);
-    enum rc rc =
-        types == NULL || choices == NULL ? err_set(err, RC_NOMEM, "no memory for costs") : RC_OK;
+    if (types == NULL || choices == NULL) {
+        arena_release(&arena);
+        return err_set(err, RC_NOMEM, "no memory for costs");
+    }
+    enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         const struct house_cost *cost = &order->costs[i];
         struct cost_step *steps = arena_array(&arena, cost->step_count + 1, sizeof *steps);

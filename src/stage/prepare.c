@@ -234,8 +234,11 @@ enum rc prepare_check_layout(int dirfd, const struct order *order,
         return rc;
     }
     struct slice *columns = arena_array(&arena, facts.column_count + 1, sizeof *columns);
-    rc = columns == NULL ? err_set(err, RC_NOMEM, "no memory for a layout")
-                         : selection_layout(order, layout, &arena, &options, err);
+    if (columns == NULL) {
+        target_release(&facts);
+        return err_set(err, RC_NOMEM, "no memory for a layout");
+    }
+    rc = selection_layout(order, layout, &arena, &options, err);
     if (rc == RC_OK) {
         for (size_t i = 0; i < facts.column_count; i++) {
             columns[i] = slice_of(facts.columns[i]);

@@ -36,6 +36,15 @@ static enum rc keep_fd(struct opening *o, const char *name, int *out_fd, struct 
                : rc;
 }
 
+/* Settings of one character; '\0' where it is not set. */
+static char first_of(const char *text)
+{
+    if (text == NULL) {
+        return '\0';
+    }
+    return text[0];
+}
+
 /* --- layout
  * ----------------------------------------------------------------------------------------- */
 
@@ -72,7 +81,7 @@ enum rc selection_layout(const struct order *order, const struct house_layout *l
         .format = layout->format == HOUSE_FIXED ? LAYOUT_FIXED : LAYOUT_CSV,
         .columns = columns,
         .column_count = layout->column_count,
-        .delimiter = layout->delimiter != NULL ? layout->delimiter[0] : '\0',
+        .delimiter = first_of(layout->delimiter),
         .quote = quotes[quote],
         .quote_mark = mark,
         .eol = house_eol_text(layout->eol),
@@ -224,7 +233,7 @@ static struct audience_options plain_options(const struct opening *o)
     const struct order_target *target = &o->order->target;
     return (struct audience_options){
         .name = target->file,
-        .delimiter = target->delimiter != NULL ? target->delimiter[0] : '\0',
+        .delimiter = first_of(target->delimiter),
         .key = target->key,
         .where = target->where,
         .dedupe = target->dedupe.items,
