@@ -107,6 +107,10 @@ class House:
         done.counts = dict(pair.split("=") for pair in done.last.split()) if done.last else {}
         return done
 
+    def check(self):
+        """postroomd --check: what it says of the configuration."""
+        return subprocess.run([BIN / "postroomd", "-c", self.conf, "--check"], capture_output=True, text=True, timeout=WAIT_S)
+
     def start(self, *args, wrapper=()):
         (self.spool / "run/status.json").unlink(missing_ok=True)  # that of an earlier run says nothing about this one
         self.daemon = subprocess.Popen([*wrapper, BIN / "postroomd", "-c", self.conf, *args], stdin=subprocess.DEVNULL,
