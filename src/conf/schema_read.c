@@ -265,7 +265,9 @@ static void check_required(struct schema_reader *reader, const struct schema *sc
         const struct schema_row *row = &schema->rows[i];
         if ((row->flags & ROW_REQUIRED) != 0 &&
             config_setting_get_member(group, row->key) == NULL) {
-            schema_fault(reader, group, "%s: %s is missing; add it", schema->name, row->key);
+            bool is_file = config_setting_is_root(group);
+            schema_fault(reader, group, "%s%s%s is missing; add it", is_file ? "" : schema->name,
+                         is_file ? "" : ": ", row->key);
         }
     }
 }

@@ -339,6 +339,28 @@ size_t order_files(const struct order *order, struct order_file *out)
     return count;
 }
 
+int order_line(struct slice conf, const char *in, const char *key)
+{
+    struct conf_tree *tree = NULL;
+    int line = 0;
+    struct problems *problems = calloc(1, sizeof *problems);
+    if (problems == NULL) {
+        return 0;
+    }
+    problems_init(problems);
+    if (conf_tree_parse(conf, GUARD_DROP, "delivery.conf", problems, &tree, NULL) == RC_OK) {
+        const config_setting_t *root = conf_tree_root(tree);
+        const config_setting_t *group = in == NULL ? root : config_setting_get_member(root, in);
+        const config_setting_t *setting =
+            group == NULL ? NULL : config_setting_get_member(group, key);
+        line = setting == NULL ? 0 : (int)config_setting_source_line(setting);
+    }
+    conf_tree_free(tree);
+    problems_release(problems);
+    free(problems);
+    return line;
+}
+
 /* --- revisions -------------------------------------------------------------------------------- */
 
 /* Which setting belongs to which part. */

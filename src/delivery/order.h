@@ -177,6 +177,13 @@ size_t order_files(const struct order *order, struct order_file *out);
  */
 enum rc order_file_name_check(const char *name, struct err *err) MUST_CHECK;
 
+/*
+ * order_line - the line of delivery.conf on which a setting stands, to name it in a fault found
+ * later in       group it stands in ("target"), NULL: top level Returns  the line from 1; 0 where
+ * it is not set there (inherited) or the text cannot be parsed
+ */
+int order_line(struct slice conf, const char *in, const char *key);
+
 enum {                           /* parts in which two orders may differ */
        ORDER_CHANGED_TARGET = 1, /* target group */
        ORDER_CHANGED_LAYOUT = 2, /* of the service */

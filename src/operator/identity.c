@@ -63,7 +63,8 @@ enum rc identity_check_stat(const struct stat *status, const char *file, uint64_
                        file);
     }
     if ((uint64_t)status->st_size > max_bytes) {
-        return err_set(err, RC_RANGE, "%s: %" PRIdMAX " bytes are more than %" PRIu64, file,
+        return err_set(err, RC_RANGE,
+                       "%s: has %" PRIdMAX " bytes, %" PRIu64 " are allowed; say less", file,
                        (intmax_t)status->st_size, max_bytes);
     }
     return RC_OK;

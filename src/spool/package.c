@@ -228,8 +228,9 @@ static enum rc check_growth(const struct package *package, uint64_t file_bytes, 
 {
     uint64_t total = package->result.bytes + file_bytes;
     if (total > package->limits.total_bytes) {
-        return err_set(err, RC_RANGE, "all files together are larger than %llu bytes",
-                       (unsigned long long)package->limits.total_bytes);
+        return err_set(err, RC_RANGE,
+                       "all files together are larger than %llu GiB; split the delivery",
+                       (unsigned long long)(package->limits.total_bytes >> 30));
     }
     if (package->kind == DROP_ZIP && total > TAKE_RATIO_FREE_BYTES &&
         total / TAKE_RATIO > package->size_bytes) {
@@ -268,7 +269,9 @@ static enum rc take_member(struct package *package, const char *name, int dst, s
 {
     int out = -1;
     if (package->result.files == DROP_FILES_MAX) {
-        return err_set(err, RC_RANGE, "more than %d files in the package", (int)DROP_FILES_MAX);
+        return err_set(err, RC_RANGE,
+                       "more than %d files in the package; pack what belongs together into one",
+                       (int)DROP_FILES_MAX);
     }
     enum rc rc = fs_create(dst, name, take_mode(name), &out, err);
     if (rc == RC_EXISTS) {

@@ -60,7 +60,8 @@ static enum rc copy_bytes(const struct drop_file *file, int out, uint64_t max_by
     }
     uint64_t size = before.st_size < 0 ? 0 : (uint64_t)before.st_size;
     if (size > max_bytes) {
-        return err_set(err, RC_RANGE, "all files together are larger than allowed");
+        return err_set(err, RC_RANGE,
+                       "all files together are larger than allowed; split the delivery");
     }
     /* No further than its size: who adds to it faster than we copy would keep us for ever. */
     enum rc rc = fs_copy_fd(file->fd, out, size, NULL, out_bytes, err);
@@ -106,7 +107,8 @@ enum rc take_files(struct drop_files *files, int dst, const struct take_limits *
     struct take_result result = {0, 0, false};
     if (files->total_bytes > limits->total_bytes) {
         /* Also what a sparse file of 8 TiB meets: nothing is read. */
-        return err_set(err, RC_RANGE, "all files together have %llu bytes, %llu are allowed",
+        return err_set(err, RC_RANGE,
+                       "all files together have %llu bytes, %llu are allowed; split the delivery",
                        (unsigned long long)files->total_bytes,
                        (unsigned long long)limits->total_bytes);
     }

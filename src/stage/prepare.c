@@ -13,8 +13,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct preparation {
+    struct buf conf; /* delivery.conf */
     const struct prepare_options *options;
     struct prepared *out;
     struct problems *problems;
@@ -26,9 +28,8 @@ struct preparation {
 
 static enum rc read_order(struct preparation *p, struct err *err)
 {
-    struct buf text = BUF_EMPTY;
     enum rc rc =
-        fs_read_small(p->options->dirfd, "delivery.conf", GUARD_DROP_BYTES_MAX, &text, err);
+        fs_read_small(p->options->dirfd, "delivery.conf", GUARD_DROP_BYTES_MAX, &p->conf, err);
     if (rc == RC_RANGE) {
         rc = err_set(err, RC_RANGE,
                      "delivery.conf:1: larger than 1 MiB; keep lists in files of their own");
@@ -37,10 +38,9 @@ static enum rc read_order(struct preparation *p, struct err *err)
         rc = err_set(err, RC_PERM, "delivery.conf: is not there; add it");
     }
     if (rc == RC_OK) {
-        rc = order_read(buf_slice(&text), "delivery.conf", p->options->house, p->options->dropper,
-                        p->options->id, &p->order, p->problems, err);
+        rc = order_read(buf_slice(&p->conf), "delivery.conf", p->options->house,
+                        p->options->dropper, p->options->id, &p->order, p->problems, err);
     }
-    buf_release(&text);
     return rc;
 }
 
@@ -58,6 +58,21 @@ static enum rc fetch_from_previous(const struct preparation *p, const char *name
     return rc;
 }
 
+/* Where delivery.conf names a file of this role. */
+static struct place file_place(const struct preparation *p, enum order_file_role role)
+{
+    static const struct {
+        const char *in;
+        const char *key;
+    } settings[] = {
+        [ORDER_FILE_RECIPIENTS] = {"target", "file"}, [ORDER_FILE_EXCLUDE] = {"target", "exclude"},
+        [ORDER_FILE_SEEDS] = {"target", "seeds"},     [ORDER_FILE_DOCUMENT] = {NULL, "documents"},
+        [ORDER_FILE_NOTICE] = {NULL, "notice"},
+    };
+    int line = order_line(buf_slice(&p->conf), settings[role].in, settings[role].key);
+    return (struct place){"delivery.conf", line};
+}
+
 static enum rc find_files(struct preparation *p, struct err *err)
 {
     static struct order_file files[ORDER_FILES_MAX];
@@ -69,7 +84,7 @@ static enum rc find_files(struct preparation *p, struct err *err)
         enum rc rc =
             p->options->previous_fd >= 0 ? fetch_from_previous(p, files[i].name, err) : RC_GONE;
         if (rc == RC_GONE) {
-            problems_add(p->problems, (struct place){"delivery.conf", 0},
+            problems_add(p->problems, file_place(p, files[i].role),
                          "names %s, which is not there; drop the file along, or take its name out",
                          files[i].name);
         } else if (rc != RC_OK) {
@@ -152,7 +167,16 @@ static enum rc open_selection(struct preparation *p, struct err *err)
                                     .cell = p->options->cell};
     enum rc rc = selection_open(p->order, &wants, &p->selection, err);
     if (rc == RC_PERM || rc == RC_RANGE || rc == RC_GONE) {
-        problems_add_line(p->problems, err->text);
+        /* An expression's fault names a position in it; people look for a line of their file. */
+        bool is_where = strncmp(err->text, "where:", 6) == 0;
+        if (is_where) {
+            int line = order_line(buf_slice(&p->conf), "target", "where");
+            struct place at = {"delivery.conf", line};
+            problems_add(p->problems, at, "%s%s", err->text,
+                         strchr(err->text, ';') == NULL ? "; correct the expression" : "");
+        } else {
+            problems_add_line(p->problems, err->text);
+        }
         return RC_PERM;
     }
     return rc;
@@ -177,6 +201,7 @@ enum rc prepare_run(const struct prepare_options *options, struct prepared *out,
     memcpy(out->excluded, p.counts.excluded, sizeof out->excluded);
     out->bytes = p.selection.bytes;
     selection_close(&p.selection);
+    buf_release(&p.conf);
     if (rc == RC_OK && options->is_dry) {
         out->order = p.order;
         out->costs = p.costs;

@@ -244,7 +244,8 @@ enum rc take_in_refuse(const struct stage_env *env, int door, const char *name, 
     struct refusal refusal;
     enum rc rc = spool_refuse(env->spool, door, name, reason, &refusal, err);
     if (rc == RC_OK) {
-        log_event(LOG_LEVEL_WARNING, "refused", refusal.name, "reason=\"%.600s\"", reason);
+        log_event(LOG_LEVEL_WARNING, "refused", refusal.name, "reason=\"%.*s\"",
+                  (int)strcspn(reason, "\n"), reason);
     }
     return rc;
 }
@@ -427,6 +428,8 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         struct err own = {{0}};
         if (group[i]->result != TAKE_IN_TAKEN) {
+            /* What was copied or unpacked of it is not kept. */
+            (void)!fs_remove_tree(spool_dir(env->spool, SPOOL_INTAKE), group[i]->id, &own);
             continue;
         }
         enum rc own_rc = admit(group[i], now_ns, &own);
