@@ -50,7 +50,7 @@ enum rc spool_admit(const struct spool *spool, const char *name, const char *id,
 /*
  * spool_locate - the stage of a delivery
  * Returns RC_OK; RC_GONE in none; RC_CORRUPT in two (both named in the text; neither is touched);
- * RC_TEMP
+ *         RC_TEMP, RC_PERM a stage could not be searched: nobody knows
  */
 enum rc spool_locate(const struct spool *spool, const char *id, enum stage *out,
                      struct err *err) MUST_CHECK;

@@ -90,6 +90,26 @@ static void spool_locate__in_two_stages__is_corrupt(void **state)
     spool_free(spool);
 }
 
+/* "May not look" is not "is not there": an id must not look free. */
+static void spool_locate__stage_that_cannot_be_searched__is_no_answer(void **state)
+{
+    struct spool *spool = open_spool(state);
+    make_delivery(spool, STAGE_DONE, "a");
+    assert_int_equal(fchmod(stage_dir(spool, STAGE_PENDING), 0), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        enum stage stage = STAGE_DONE;
+        bool is_ready = geteuid() != 0 || setresuid(65534, 65534, 65534) == 0;
+        enum rc rc = is_ready ? spool_locate(spool, "b", &stage, NULL) : RC_OK;
+        _exit(rc == RC_PERM ? 0 : 1);
+    }
+    int code = 1;
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+    assert_int_equal(fchmod(stage_dir(spool, STAGE_PENDING), 0750), 0);
+    spool_free(spool);
+}
+
 static enum rc collect(void *ctx, const char *id)
 {
     char *seen = ctx;
@@ -297,6 +317,7 @@ int main(void)
         with_place(spool_move_durable__sync_fails__is_io_and_in_one_place),
         with_place(spool_admit__intake_becomes_pending),
         with_place(spool_locate__in_two_stages__is_corrupt),
+        with_place(spool_locate__stage_that_cannot_be_searched__is_no_answer),
         with_place(spool_scan__ids_in_byte_order),
         with_place(spool_refuse__names_taken__are_numbered),
         with_place(spool_refuse__drop_named_like_a_reason__loses_nothing),
