@@ -126,6 +126,9 @@ static int print_text(const struct checking *checking, const char *id)
     }
     out_line("%s: %s, campaign %s, owner %s", id, house_channel_name(prepared->order->channel),
              prepared->order->campaign, prepared->order->owner);
+    if (prepared->has_bad_rows) {
+        return EX_OK; /* the counts end where the fault is */
+    }
     add_count(&table, "rows", prepared->rows);
     for (int i = 0; i < CAUSE_COUNT; i++) {
         if (prepared->excluded[i] > 0) {
@@ -134,9 +137,7 @@ static int print_text(const struct checking *checking, const char *id)
     }
     add_count(&table, "records", prepared->records);
     add_count(&table, "seeds", prepared->seeds);
-    if (!prepared->has_bad_rows) {
-        add_costs(&table, prepared);
-    }
+    add_costs(&table, prepared);
     if (!table_print(&table, 2)) {
         return cli_no_memory();
     }

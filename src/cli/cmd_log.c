@@ -18,11 +18,23 @@ static bool is_digest(struct slice value)
         return false;
     }
     for (size_t i = 0; i < value.len; i++) {
-        if (strchr("0123456789abcdef", value.ptr[i]) == NULL) {
+        if (value.ptr[i] == '\0' || strchr("0123456789abcdef", value.ptr[i]) == NULL) {
             return false;
         }
     }
     return true;
+}
+
+/* Digests are cut; also that in "number:digest" of a ledger's entry. */
+static void add_value(struct buf *text, struct slice value)
+{
+    const char *colon = value.len == 0 ? NULL : memchr(value.ptr, ':', value.len);
+    size_t head = colon == NULL ? 0 : (size_t)(colon - value.ptr) + 1;
+    struct slice rest = {value.ptr + head, value.len - head};
+    if (is_digest(rest)) {
+        value.len = head + DIGEST_SHOWN;
+    }
+    buf_add_slice(text, value);
 }
 
 static enum rc print_event(void *ctx, const struct journal_line *line, struct err *err)
@@ -41,8 +53,7 @@ static enum rc print_event(void *ctx, const struct journal_line *line, struct er
         buf_add_text(&text, text.len == 0 ? "" : ", ");
         buf_add_slice(&text, line->keys[i]);
         buf_add_byte(&text, ' ');
-        value.len = is_digest(value) ? (size_t)DIGEST_SHOWN : value.len;
-        buf_add_slice(&text, value);
+        add_value(&text, value);
     }
     enum rc rc = buf_ok(&text, err);
     table_cell(table, buf_text(&text));

@@ -2,6 +2,7 @@
  * show - everything about one delivery
  */
 #include "cli/commands.h"
+#include "cli/decision_text.h"
 #include "cli/describe.h"
 #include "cli/out.h"
 
@@ -105,7 +106,7 @@ static void print_decisions(const struct cli *cli, const struct subject *subject
     for (size_t i = 0; i < subject->view.round_count; i++) {
         const struct view_round *round = subject->view.rounds[i];
         out_line("%s  %s %s by %s%s%s", out_when(round->at_ns, when), step_name(round->step),
-                 verb_name(round->verb), round->who, round->comment[0] == '\0' ? "" : ": ",
+                 decision_past(round->verb), round->who, round->comment[0] == '\0' ? "" : ": ",
                  round->comment);
     }
     for (int i = 0; i < STEP_COUNT; i++) {

@@ -92,7 +92,7 @@ static int find_person(struct cli *cli, int argc, char **argv, const struct pers
         if (*out == NULL) {
             cli_say_error("%s: no such operator; 'operators' of %s names them", argv[0],
                           cli->conf_path);
-            return EX_NOUSER;
+            return EX_NOINPUT;
         }
         return CLI_GO_ON;
     }

@@ -52,10 +52,19 @@ void cli_say_error(const char *format, ...)
     buf_release(&out);
 }
 
+/* Texts of sys_err() end with the description of their errno. */
+static bool is_denied(const char *text)
+{
+    const char *denied = strerror(EACCES);
+    size_t len = strlen(text);
+    size_t tail = strlen(denied);
+    return len >= tail && strcmp(text + len - tail, denied) == 0;
+}
+
 int cli_fail(enum rc rc, const struct err *err)
 {
     cli_say_error("%s", err->text[0] == '\0' ? rc_name(rc) : err->text);
-    return rc_exit(rc);
+    return rc == RC_PERM && is_denied(err->text) ? EX_NOPERM : rc_exit(rc);
 }
 
 int cli_no_memory(void)
@@ -219,12 +228,28 @@ bool cli_is_running(const struct cli *cli, pid_t *out_pid)
  * ------------------------------------------------------------------------------------------------
  */
 
+static bool has_user(struct people people, const char *user)
+{
+    for (size_t i = 0; i < people.count; i++) {
+        if (people.list[i].user != NULL && strcmp(people.list[i].user, user) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct person *cli_caller(struct cli *cli, const char **why)
 {
     struct err err = {{0}};
     char user[USER_NAME_BYTES];
     const struct person *person = NULL;
     enum rc rc = identity_of_uid(getuid(), cli->people, "what you drop", &person, user, &err);
+    if (rc == RC_PERM && user[0] != '\0' && !has_user(cli->people, user)) {
+        (void)err_set(&err, rc,
+                      "user %s is no operator; an administrator can name one with user = \"%s\" "
+                      "in 'operators' of %s",
+                      user, user, cli->conf_path);
+    }
     if (rc != RC_OK) {
         const char *text = arena_text(&cli->arena, slice_of(err.text));
         if (why != NULL) {

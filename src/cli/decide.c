@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -99,10 +100,10 @@ static void tell_accepted(const struct dropped *one, enum verb verb, const struc
                           const struct view_round *round)
 {
     if (one->step == STEP_DELIVERY) {
-        out_line("%s: %s by %s; now: %s%s", one->id, verb_name(verb), round->who,
+        out_line("%s: %s by %s; now: %s%s", one->id, decision_past(verb), round->who,
                  state_shown_as(subject->view.state), subject->view.is_held ? ", held" : "");
     } else {
-        out_line("%s: %s %s by %s; now: %s", one->id, step_name(one->step), verb_name(verb),
+        out_line("%s: %s %s by %s; now: %s", one->id, step_name(one->step), decision_past(verb),
                  round->who, state_shown_as(subject->view.state));
     }
 }
@@ -148,8 +149,12 @@ static int tell_refused(struct cli *cli, const struct dropped *one, enum verb ve
     struct buf reason = BUF_EMPTY;
     struct err err = {{0}};
     enum rc rc = refusal_text(cli, one->name, &reason, &err);
-    cli_say_error("%s: %s %s refused: %s", one->id, step_name(one->step), verb_name(verb),
-                  rc == RC_OK ? buf_text(&reason) : err.text);
+    const char *text = rc == RC_OK ? buf_text(&reason) : err.text;
+    size_t name_len = strlen(one->name);
+    if (strncmp(text, one->name, name_len) == 0 && strncmp(text + name_len, ": ", 2) == 0) {
+        text += name_len + 2; /* the file was made here: its name tells the caller nothing */
+    }
+    cli_say_error("%s: %s %s refused: %s", one->id, step_name(one->step), verb_name(verb), text);
     buf_release(&reason);
     return refusal_code(cli, one, verb);
 }

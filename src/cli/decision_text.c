@@ -87,3 +87,15 @@ enum rc decision_steps_read(const char *text, enum step out[DECISION_STEPS_MAX],
         at += len + 1;
     }
 }
+
+const char *decision_past(enum verb verb)
+{
+    static const char *const words[VERB_COUNT] = {
+        [VERB_APPROVE] = "approved", [VERB_REJECT] = "rejected",   [VERB_WITHDRAW] = "withdrawn",
+        [VERB_RESET] = "reset",      [VERB_RESTART] = "restarted", [VERB_SEND] = "sent",
+        [VERB_SUBMIT] = "submitted", [VERB_CONFIRM] = "confirmed", [VERB_HOLD] = "held",
+        [VERB_RELEASE] = "released", [VERB_PAUSE] = "paused",      [VERB_RESUME] = "resumed",
+        [VERB_STOP] = "stopped",
+    };
+    return words[verb];
+}

@@ -50,4 +50,7 @@ enum { DECISION_STEPS_MAX = STEP_COUNT };
 enum rc decision_steps_read(const char *text, enum step out[DECISION_STEPS_MAX], size_t *out_count,
                             struct err *err) MUST_CHECK;
 
+/* decision_past - "approved", as in "approved by bob"; verb below VERB_COUNT */
+const char *decision_past(enum verb verb);
+
 #endif

@@ -65,29 +65,51 @@ void table_format(struct out_table *table, const char *format, ...)
     table_cell(table, text);
 }
 
-static void print_cell(const struct out_table *table, size_t column, const char *text)
+static void add_padding(struct buf *line, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_add_byte(line, ' ');
+    }
+}
+
+static void add_cell(const struct out_table *table, size_t column, const char *text,
+                     struct buf *line)
 {
     size_t pad = table->widths[column] - out_width(text);
     bool is_right = (table->right >> column & 1U) != 0;
-    bool is_last = column + 1 == table->columns;
-    (void)printf("%*s%s%*s", is_right ? (int)pad : 0, "", text, is_right || is_last ? 0 : (int)pad,
-                 "");
-    (void)fputs(is_last ? "\n" : "  ", stdout);
+    add_padding(line, is_right ? pad : 0);
+    buf_add_text(line, text);
+    add_padding(line, (is_right ? 0 : pad) + 2);
+}
+
+static void print_line(struct buf *line)
+{
+    size_t len = line->len;
+    while (len > 0 && line->ptr[len - 1] == ' ') {
+        len--;
+    }
+    (void)fwrite(buf_text(line), 1, len, stdout);
+    (void)putchar('\n');
+    buf_clear(line);
 }
 
 bool table_print(struct out_table *table, int indent)
 {
     bool is_whole = !table->cells.is_failed && table->at == 0;
     size_t column = 0;
+    struct buf line = BUF_EMPTY;
     for (size_t at = 0; is_whole && at < table->cells.len;) {
         const char *text = table->cells.ptr + at;
-        if (column == 0) {
-            (void)printf("%*s", indent, "");
-        }
-        print_cell(table, column, text);
+        add_padding(&line, column == 0 ? (size_t)indent : 0);
+        add_cell(table, column, text, &line);
         column = (column + 1) % table->columns;
         at += strlen(text) + 1;
+        if (column == 0) {
+            print_line(&line);
+        }
     }
+    is_whole = is_whole && !line.is_failed;
+    buf_release(&line);
     table_release(table);
     return is_whole;
 }

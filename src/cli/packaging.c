@@ -148,6 +148,8 @@ enum rc packaging_write(int dirfd, const struct fs_names *names, int out_fd, str
         (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
          archive_write_set_format_option(archive, "pax", "hdrcharset", "BINARY") != ARCHIVE_OK ||
          archive_write_add_filter_zstd(archive) != ARCHIVE_OK ||
+         /* no zeros behind the last frame */
+         archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
          archive_write_open(archive, &sink, NULL, on_write, NULL) != ARCHIVE_OK)) {
         rc = explain(archive, &sink, err);
     }
