@@ -32,7 +32,7 @@ static void identity_check_stat__every_kind__as_in_the_contract(void **unused)
         {S_IFREG | 0644, 1, LIMIT, RC_OK, ""},
         {S_IFREG | 0444, 1, 1, RC_OK, ""},
         {S_IFREG | 0600, 1, LIMIT + 1, RC_RANGE, "has 101 bytes, 100 are allowed; "},
-        {S_IFREG | 0600, 1, INT64_C(8) << 40, RC_RANGE, "more than 100"},
+        {S_IFREG | 0600, 1, INT64_C(8) << 40, RC_RANGE, "100 are allowed"},
         {S_IFREG | 0600, 1, 0, RC_PERM, "it is empty"},
         {S_IFREG | 0620, 1, 1, RC_PERM, "(mode 0620)"},
         {S_IFREG | 0602, 1, 1, RC_PERM, "chmod go-w"},
