@@ -131,7 +131,8 @@ static enum rc explain(const struct package *package, const char *name, struct e
 static enum rc refuse_member(const char *path, const char *fault, struct err *err)
 {
     char shown[DROP_SHOWN_BYTES];
-    return err_set(err, RC_PERM, "%s: %s", drop_show_name(path, shown), fault);
+    (void)err_set(err, RC_PERM, "%s: %s", drop_show_name(path, shown), fault);
+    return RC_PERM;
 }
 
 /* True when a path leads out of where it is unpacked. */
@@ -341,7 +342,7 @@ static enum rc check_tar_end(struct package *package, int64_t seen_bytes, struct
     }
     uint64_t unread = unpack_delivered(package->unpack) - (uint64_t)at;
     bool is_clean = true;
-    if (unread <= package->last_len) {
+    if (package->last != NULL && unread <= package->last_len) {
         is_clean = is_zeros(package->last + (package->last_len - unread), (size_t)unread);
     }
     for (size_t len = 1; is_clean && len > 0;) {

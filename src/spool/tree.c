@@ -24,29 +24,29 @@ enum {
 };
 
 struct place_rule {
-    const char *name; /* for people: from the spool's top */
-    enum spool_place parent;
+    const char *name;  /* for people: from the spool's top */
     const char *entry; /* name in the parent */
+    enum spool_place parent;
     mode_t mode;
 };
 
 static const struct place_rule rules[SPOOL_PLACES] = {
-    [SPOOL_ROOT] = {"spool", SPOOL_ROOT, ".", MODE_PLAIN},
-    [SPOOL_INBOX] = {"inbox", SPOOL_ROOT, "inbox", MODE_DOOR},
-    [SPOOL_APPROVED] = {"approved", SPOOL_ROOT, "approved", MODE_DOOR},
-    [SPOOL_PENDING] = {"pending", SPOOL_ROOT, "pending", MODE_PLAIN},
-    [SPOOL_EXTRACT] = {"extract", SPOOL_ROOT, "extract", MODE_PLAIN},
-    [SPOOL_OUTBOX] = {"outbox", SPOOL_ROOT, "outbox", MODE_PLAIN},
-    [SPOOL_DELIVERIES] = {"outbox/deliveries", SPOOL_OUTBOX, "deliveries", MODE_PLAIN},
-    [SPOOL_ROUTERS] = {"outbox/routers", SPOOL_OUTBOX, "routers", MODE_PLAIN},
-    [SPOOL_FEEDBACK] = {"outbox/feedback", SPOOL_OUTBOX, "feedback", MODE_PLAIN},
-    [SPOOL_MESSAGES] = {"outbox/messages", SPOOL_OUTBOX, "messages", MODE_PLAIN},
-    [SPOOL_DONE] = {"done", SPOOL_ROOT, "done", MODE_PLAIN},
-    [SPOOL_REFUSED] = {"refused", SPOOL_ROOT, "refused", MODE_PLAIN},
-    [SPOOL_QUARANTINE] = {"quarantine", SPOOL_ROOT, "quarantine", MODE_PLAIN},
-    [SPOOL_LEDGER] = {"ledger", SPOOL_ROOT, "ledger", MODE_PLAIN},
-    [SPOOL_RUN] = {"run", SPOOL_ROOT, "run", MODE_PLAIN},
-    [SPOOL_INTAKE] = {"run/intake", SPOOL_RUN, "intake", MODE_PLAIN},
+    [SPOOL_ROOT] = {"spool", ".", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_INBOX] = {"inbox", "inbox", SPOOL_ROOT, MODE_DOOR},
+    [SPOOL_APPROVED] = {"approved", "approved", SPOOL_ROOT, MODE_DOOR},
+    [SPOOL_PENDING] = {"pending", "pending", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_EXTRACT] = {"extract", "extract", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_OUTBOX] = {"outbox", "outbox", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_DELIVERIES] = {"outbox/deliveries", "deliveries", SPOOL_OUTBOX, MODE_PLAIN},
+    [SPOOL_ROUTERS] = {"outbox/routers", "routers", SPOOL_OUTBOX, MODE_PLAIN},
+    [SPOOL_FEEDBACK] = {"outbox/feedback", "feedback", SPOOL_OUTBOX, MODE_PLAIN},
+    [SPOOL_MESSAGES] = {"outbox/messages", "messages", SPOOL_OUTBOX, MODE_PLAIN},
+    [SPOOL_DONE] = {"done", "done", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_REFUSED] = {"refused", "refused", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_QUARANTINE] = {"quarantine", "quarantine", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_LEDGER] = {"ledger", "ledger", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_RUN] = {"run", "run", SPOOL_ROOT, MODE_PLAIN},
+    [SPOOL_INTAKE] = {"run/intake", "intake", SPOOL_RUN, MODE_PLAIN},
 };
 
 struct spool {

@@ -229,6 +229,26 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*left, *right);
 }
 
+/* Points at the names in the store, in byte order. */
+static enum rc sort_names(struct fs_names *names, struct err *err)
+{
+    if (names->count == 0) {
+        return RC_OK;
+    }
+    char **sorted = calloc(names->count, sizeof *sorted);
+    if (sorted == NULL) {
+        return err_set(err, RC_NOMEM, "list directory: no memory");
+    }
+    char *at = names->store.ptr;
+    for (size_t i = 0; i < names->count; i++) {
+        sorted[i] = at;
+        at += strlen(at) + 1;
+    }
+    qsort(sorted, names->count, sizeof *sorted, by_bytes);
+    names->names = sorted;
+    return RC_OK;
+}
+
 enum rc fs_list(int dirfd, size_t max, struct fs_names *out, struct err *err)
 {
     struct fs_names names = FS_NAMES_EMPTY;
@@ -236,23 +256,12 @@ enum rc fs_list(int dirfd, size_t max, struct fs_names *out, struct err *err)
     if (rc == RC_NOMEM) {
         rc = err_set(err, RC_NOMEM, "list directory: no memory");
     }
-    if (rc == RC_OK && names.count > 0) {
-        names.names = calloc(names.count, sizeof *names.names);
-        if (names.names == NULL) {
-            rc = err_set(err, RC_NOMEM, "list directory: no memory");
-        }
+    if (rc == RC_OK) {
+        rc = sort_names(&names, err);
     }
     if (rc != RC_OK) {
         fs_names_release(&names);
         return rc;
-    }
-    char *at = names.store.ptr;
-    for (size_t i = 0; i < names.count; i++) {
-        names.names[i] = at;
-        at += strlen(at) + 1;
-    }
-    if (names.count > 1) {
-        qsort(names.names, names.count, sizeof *names.names, by_bytes);
     }
     *out = names;
     return RC_OK;

@@ -51,7 +51,7 @@ static enum rc find_user(const char *name, uid_t uid, uid_t *out_uid, char *out_
         } else {
             memcpy(out_name, found->pw_name, len + 1);
         }
-    } else {
+    } else if (out_uid != NULL) {
         *out_uid = found->pw_uid;
     }
     free(space);
