@@ -22,9 +22,7 @@
 
 enum { BAR_PERIOD_MS = 100 };
 
-/* --- the name
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the name --- */
 
 /* The last part of a path, as it was given; of "." the working folder's own name. */
 static bool last_part(const char *path, char out[NAME_MAX + 1])
@@ -71,11 +69,10 @@ bool checking_id(const char *path, enum drop_kind *out_kind, char out[CHECKING_N
     return true;
 }
 
-/* --- counting, beside a bar
- * ----------------------------------------------------------------------------------- */
+/* --- counting, beside a bar --- */
 
 struct job {
-    const struct prepare_options *options;
+    struct prepare_options options;
     struct checking *checking;
     struct err *err;
     enum rc rc;
@@ -86,7 +83,7 @@ static void *work(void *ctx)
 {
     struct job *job = ctx;
     job->rc =
-        prepare_run(job->options, &job->checking->prepared, &job->checking->problems, job->err);
+        prepare_run(&job->options, &job->checking->prepared, &job->checking->problems, job->err);
     atomic_store(&job->is_done, true);
     return NULL;
 }
@@ -96,8 +93,8 @@ static void draw_until_done(const struct job *job)
     char bar[OUT_BAR_BYTES];
     while (!atomic_load(&job->is_done)) {
         pause_ms(BAR_PERIOD_MS);
-        uint64_t done = atomic_load_explicit(&job->options->cell->done, memory_order_relaxed);
-        uint64_t of = atomic_load_explicit(&job->options->cell->of, memory_order_relaxed);
+        uint64_t done = atomic_load_explicit(&job->options.cell->done, memory_order_relaxed);
+        uint64_t of = atomic_load_explicit(&job->options.cell->of, memory_order_relaxed);
         if (of > 0) {
             (void)fprintf(stderr, "\r%s of %.1f MB", out_bar(done, of, bar), (double)of / 1e6);
         }
@@ -107,11 +104,7 @@ static void draw_until_done(const struct job *job)
 
 static enum rc count_rows(struct job *job, bool has_bars)
 {
-    struct progress_cell cell = {0};
-    struct prepare_options options = *job->options;
     pthread_t thread;
-    options.cell = &cell;
-    job->options = &options;
     if (has_bars && pthread_create(&thread, NULL, work, job) == 0) {
         draw_until_done(job);
         (void)pthread_join(thread, NULL);
@@ -121,8 +114,7 @@ static enum rc count_rows(struct job *job, bool has_bars)
     return job->rc;
 }
 
-/* --- a revision that drops a part
- * ----------------------------------------------------------------------------- */
+/* --- a revision that drops a part --- */
 
 static enum rc order_of(const struct prepare_options *options, struct order **out,
                         struct problems *problems, struct err *err)
@@ -178,9 +170,7 @@ static bool is_partial_revision(struct cli *cli, const struct prepare_options *o
     return is_partial;
 }
 
-/* --- all
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- all --- */
 
 static void keep_warning(void *ctx, const char *text)
 {
@@ -251,7 +241,9 @@ int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **o
         return CLI_GO_ON;
     }
     struct err err = {{0}};
-    struct job job = {.options = &options, .checking = checking, .err = &err};
+    struct progress_cell cell = {0};
+    options.cell = &cell;
+    struct job job = {.options = options, .checking = checking, .err = &err};
     enum rc rc = count_rows(&job, cli->has_bars);
     struct prepared *prepared = &checking->prepared;
     if (rc == RC_OK && !prepared->has_bad_rows && cli->spool != NULL) {

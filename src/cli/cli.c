@@ -192,6 +192,7 @@ int cli_main(int argc, char **argv)
     const char *no_colour = getenv("NO_COLOR"); /* https://no-color.org: set and not empty */
     cli.has_colour = isatty(STDOUT_FILENO) == 1 && (no_colour == NULL || no_colour[0] == '\0');
     cli.has_bars = cli.has_colour && isatty(STDERR_FILENO) == 1;
+    optind = 0; /* glibc: begin anew */
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "+c:hv", long_options, NULL)) != -1;) {
         switch (c) {

@@ -66,9 +66,7 @@ const struct person *cli_caller(struct cli *cli, const char **why);
  * be NULL */
 bool cli_is_running(const struct cli *cli, pid_t *out_pid);
 
-/* --- telling
- * --------------------------------------------------------------------------------------------------
- */
+/* --- telling --- */
 
 /* cli_say_error - "postroom: text" on stderr, control characters escaped, newlines kept */
 void cli_say_error(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -82,9 +80,7 @@ int cli_usage(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 /* cli_no_memory - tell it; returns 71 */
 int cli_no_memory(void);
 
-/* --- options
- * --------------------------------------------------------------------------------------------------
- */
+/* --- options --- */
 
 /* One option of a command; exactly one of value and flag is set. */
 struct cli_option {

@@ -16,9 +16,7 @@
 
 enum { CHECK_COLUMNS = 3 };
 
-/* --- JSON
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- JSON --- */
 
 static json_t *lines_of(const struct cost_lines *costs, int digits)
 {
@@ -70,9 +68,7 @@ static int print_json(const struct checking *checking, const char *id)
     return json_print(root);
 }
 
-/* --- text
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 static void add_count(struct out_table *table, const char *name, uint64_t count)
 {

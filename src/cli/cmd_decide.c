@@ -167,9 +167,7 @@ int cmd_reset(struct cli *cli, int argc, char **argv)
     return code == CLI_GO_ON ? run(cli, &args, 1, &step, 1, VERB_RESET) : code;
 }
 
-/* --- restart
- * --------------------------------------------------------------------------------------------------
- */
+/* --- restart --- */
 
 /* The file's text as it may stand in a decision: "layout = {...};", wrapped where it holds the
  * settings alone. */

@@ -23,8 +23,7 @@ struct verify {
     size_t count;
 };
 
-/* --- one journal
- * ---------------------------------------------------------------------------------------------- */
+/* --- one journal --- */
 
 /* A writer at work may look like damage or a torn tail for an instant: what stays is a fault. */
 static enum rc verify_patiently(int fd, const char *name, const struct ledger_witness *witnesses,
@@ -65,7 +64,7 @@ static int verify_journal(const struct verify *verify, const char *name, bool is
     if (witnesses == NULL) {
         return cli_no_memory();
     }
-    for (size_t i = 0; i < verify->count; i++) {
+    for (size_t i = 0; verify->witnesses != NULL && i < verify->count; i++) {
         witnesses[i] = is_cost ? verify->witnesses[i].cost : verify->witnesses[i].stock;
     }
     enum rc rc = ledger_file_open(verify->cli, name, &fd, &err);
@@ -108,9 +107,7 @@ static int run_verify(struct cli *cli, const char *first, char **others, int oth
     return code;
 }
 
-/* --- heads
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- heads --- */
 
 static enum rc head_of(const struct cli *cli, const char *name, struct ledger_extent *out,
                        struct err *err)

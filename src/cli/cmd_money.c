@@ -12,9 +12,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* --- costs
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- costs --- */
 
 static const char *const NAMES[] = {"programme", "campaign", "delivery", "category", "type"};
 enum { NAME_COUNT = sizeof NAMES / sizeof NAMES[0], COST_COLUMNS = LEDGER_LEVELS + 3 };
@@ -174,10 +172,11 @@ static int check_known(const struct cli *cli, const struct ledger_cost_query *qu
         cli_say_error("%s: no such programme in %s", query->programme, cli->conf_path);
         return EX_NOINPUT;
     }
-    const struct house_campaign *campaign =
-        query->campaign == NULL ? NULL : house_campaign(cli->house, query->campaign);
-    if (query->campaign != NULL &&
-        (campaign == NULL || strcmp(campaign->programme, query->programme) != 0)) {
+    if (query->programme == NULL || query->campaign == NULL) {
+        return EX_OK;
+    }
+    const struct house_campaign *campaign = house_campaign(cli->house, query->campaign);
+    if (campaign == NULL || strcmp(campaign->programme, query->programme) != 0) {
         cli_say_error("%s/%s: no such campaign in %s", query->programme, query->campaign,
                       cli->conf_path);
         return EX_NOINPUT;
@@ -224,9 +223,7 @@ int cmd_costs(struct cli *cli, int argc, char **argv)
     return code;
 }
 
-/* --- stock
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- stock --- */
 
 enum { STOCK_COLUMNS = 8 };
 

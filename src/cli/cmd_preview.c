@@ -39,9 +39,7 @@ struct preview {
     bool is_done;
 };
 
-/* --- rows
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- rows --- */
 
 /* extraction_payload() puts a count behind what the layout gave: see pack/extraction_inner.h. */
 static struct slice cut_count(struct slice payload)
@@ -120,9 +118,7 @@ static enum rc print_rows(struct preview *preview, const struct selection *selec
     return rc;
 }
 
-/* --- all
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- all --- */
 
 /* For people: the same columns and characters, so marked that each value can be found again. */
 static void set_for_people(struct order *order)

@@ -64,9 +64,7 @@ static int take_census(struct cli *cli, struct census *out)
     return rc == RC_OK || rc == RC_GONE ? CLI_GO_ON : cli_fail(rc, &err);
 }
 
-/* --- stuck?
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- stuck? --- */
 
 struct old_drop {
     int64_t before_ns;
@@ -126,9 +124,7 @@ static const char *why_stuck_patiently(const struct cli *cli, json_t **status, p
     return why;
 }
 
-/* --- printing
- * -------------------------------------------------------------------------------------------------
- */
+/* --- printing --- */
 
 static int print_json(const struct cli *cli, const struct census *census, json_t *status,
                       bool is_running, pid_t pid, const char *stuck)

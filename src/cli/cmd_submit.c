@@ -47,12 +47,10 @@ struct submission {
     enum drop_kind kind;           /* of the package */
     char unpacked[PATH_BYTES];     /* temporary folder; "" none */
     uint64_t revision_before;      /* 0: no such delivery */
-    char refusal[REFUSE_NAME_BYTES]; /* the name that a refusal of this drop gets */
+    char refusal[REFUSE_NAME_BYTES]; /* what a refusal of this drop will be called */
 };
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 /* A package is unpacked beside, to be checked; the limits are those of taking in. */
 static int unpack(struct submission *s)
@@ -117,9 +115,7 @@ static void submission_close(struct submission *s)
     }
 }
 
-/* --- dropping
- * -------------------------------------------------------------------------------------------------
- */
+/* --- dropping --- */
 
 static int write_package(struct submission *s, const struct fs_names *names, int fd)
 {
@@ -174,9 +170,7 @@ static int drop_package(struct submission *s, const struct fs_names *names)
     return code;
 }
 
-/* --- waiting
- * --------------------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
 static uint64_t revision_of(const struct submission *s)
 {
@@ -283,9 +277,7 @@ static int wait_for_it(const struct submission *s)
     return code;
 }
 
-/* --- all
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- all --- */
 
 static int check_first(struct submission *s, struct fs_names *names)
 {

@@ -18,9 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* --- telling
- * --------------------------------------------------------------------------------------------------
- */
+/* --- telling --- */
 
 /* Newlines are kept, other control characters are not: what is told may have come from a drop. */
 static void add_lines(struct buf *out, const char *text)
@@ -73,8 +71,7 @@ int cli_no_memory(void)
     return EX_OSERR;
 }
 
-/* --- configuration
- * -------------------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 static const char *find_conf(const struct cli *cli)
 {
@@ -160,9 +157,7 @@ int cli_house(struct cli *cli)
     return code == CLI_GO_ON ? list_people(cli) : code;
 }
 
-/* --- spool
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- spool --- */
 
 int cli_spool(struct cli *cli)
 {
@@ -224,9 +219,7 @@ bool cli_is_running(const struct cli *cli, pid_t *out_pid)
     return is_running;
 }
 
-/* --- who calls
- * ------------------------------------------------------------------------------------------------
- */
+/* --- who calls --- */
 
 static bool has_user(struct people people, const char *user)
 {

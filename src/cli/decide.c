@@ -39,9 +39,7 @@ void pause_ms(int64_t ms)
     (void)nanosleep(&span, NULL); /* a signal only makes it shorter */
 }
 
-/* --- before
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- before --- */
 
 /* Every delivery exists; what is decided on is what stands now. */
 static int look_at_all(struct cli *cli, const struct decide_plan *plan, struct dropped *list)
@@ -92,9 +90,7 @@ static int drop_one(const struct cli *cli, const struct decide_plan *plan, struc
     return rc == RC_OK ? CLI_GO_ON : cli_fail(rc, &err);
 }
 
-/* --- after
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- after --- */
 
 static void tell_accepted(const struct dropped *one, enum verb verb, const struct subject *subject,
                           const struct view_round *round)

@@ -24,9 +24,7 @@ enum {
 static const char *const SUFFIXES[] = {"", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip"};
 enum { SUFFIX_COUNT = sizeof SUFFIXES / sizeof SUFFIXES[0] };
 
-/* --- walking
- * --------------------------------------------------------------------------------------------------
- */
+/* --- walking --- */
 
 struct walk {
     struct cli *cli;
@@ -79,9 +77,7 @@ int deliveries_each(struct cli *cli, unsigned stages,
     return CLI_GO_ON;
 }
 
-/* --- one
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- one --- */
 
 bool delivery_in_door(const struct cli *cli, const char *id)
 {
@@ -129,7 +125,7 @@ enum rc refusal_text(const struct cli *cli, const char *name, struct buf *out, s
     char reason[REFUSE_NAME_BYTES + 16];
     (void)snprintf(reason, sizeof reason, "%s.reason", name);
     enum rc rc = fs_read_small(spool_dir(cli->spool, SPOOL_REFUSED), reason,
-                               2 * REFUSE_REASON_BYTES_MAX, out, err);
+                               (size_t)REFUSE_REASON_BYTES_MAX * 2, out, err);
     while (rc == RC_OK && out->len > 0 && out->ptr[out->len - 1] == '\n') {
         out->ptr[--out->len] = '\0';
     }
@@ -169,9 +165,7 @@ int delivery_open(struct cli *cli, const char *id, struct subject *out)
     return rc == RC_OK ? CLI_GO_ON : cli_fail(rc, &err);
 }
 
-/* --- steps
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- steps --- */
 
 static_assert((int)STEP_TARGET == ORDER_STEP_TARGET && (int)STEP_DELIVERY == ORDER_STEP_DELIVERY &&
                   (int)STEP_COUNT == ORDER_STEPS,
@@ -235,9 +229,7 @@ int cli_state(const struct cli *cli, const char *text, enum delivery_state *out)
                            : cli_usage(cli, "%s is no state; did you mean %s?", text, nearest);
 }
 
-/* --- run/
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- run/ --- */
 
 json_t *status_read(const struct cli *cli)
 {

@@ -35,9 +35,7 @@ static void put_order(json_t *root, const struct subject *subject)
     json_put_text(root, "finish_on", house_finish_words[order->finish_on]);
 }
 
-/* --- counts
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- counts --- */
 
 static void put_counts(const struct cli *cli, json_t *root, const struct subject *subject,
                        const struct target_facts *facts)
@@ -55,8 +53,8 @@ static void put_counts(const struct cli *cli, json_t *root, const struct subject
     json_put_count(root, "records", view->records);
     json_put_count(root, "seeds", view->seeds);
     (void)json_object_set_new(root, "excluded", excluded);
-    uint64_t done = view->records;
     uint64_t of = view->records;
+    uint64_t done = of; /* nothing is being worked at: all that was asked for is done */
     json_t *status = state_is_terminal(view->state) ? NULL : status_read(cli);
     (void)delivery_working(status, subject->id, &done, &of);
     json_decref(status);
@@ -69,9 +67,7 @@ static void put_counts(const struct cli *cli, json_t *root, const struct subject
     json_put_count(root, "uncertain", 0);
 }
 
-/* --- money
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- money --- */
 
 static enum rc put_cost(const struct cli *cli, json_t *root, const struct subject *subject,
                         const struct target_facts *facts, struct err *err)
@@ -131,9 +127,7 @@ static enum rc put_warnings(const struct cli *cli, json_t *root, const struct su
     return rc;
 }
 
-/* --- decisions
- * ------------------------------------------------------------------------------------------------
- */
+/* --- decisions --- */
 
 static json_t *waiting_step(const struct subject *subject, enum step step)
 {

@@ -54,9 +54,7 @@ enum rc stock_read(const struct cli *cli, struct ledger_stock_report *out, struc
     return rc;
 }
 
-/* --- shortages
- * ------------------------------------------------------------------------------------------------
- */
+/* --- shortages --- */
 
 /* What the journal holds of "STOCK/LINE"; before its opening entry: what the house says. */
 static int64_t in_stock(const struct cli *cli, const struct ledger_stock_report *report,

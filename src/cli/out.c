@@ -28,9 +28,7 @@ size_t out_width(const char *text)
     return width;
 }
 
-/* --- tables
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- tables --- */
 
 void table_cell(struct out_table *table, const char *text)
 {
@@ -121,9 +119,7 @@ void table_release(struct out_table *table)
     table->at = 0;
 }
 
-/* --- texts
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- texts --- */
 
 void out_text(const char *text)
 {
@@ -176,9 +172,7 @@ char *out_bar(uint64_t done, uint64_t of, char out[OUT_BAR_BYTES])
     return out;
 }
 
-/* --- JSON
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- JSON --- */
 
 static json_t *text_value(const char *text)
 {

@@ -55,8 +55,7 @@ char *out_when(int64_t at_ns, char out[OUT_WHEN_BYTES]);
 /* out_bar - "[######....]  60%" of `done` in `of`; of 0: "[..........]" . Returns out. */
 char *out_bar(uint64_t done, uint64_t of, char out[OUT_BAR_BYTES]);
 
-/* --- JSON: setters that take what may be NULL or no UTF-8
- * ------------------------------------------------------- */
+/* --- JSON: setters that take what may be NULL or no UTF-8 --- */
 
 /* json_put_text - NULL is written as null */
 void json_put_text(json_t *object, const char *key, const char *text);

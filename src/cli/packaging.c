@@ -17,8 +17,7 @@
 
 enum { BLOCK_BYTES = 256 * 1024, MEMBER_MODE = 0600, FOLDER_FILES_MAX = 4 * DROP_FILES_MAX };
 
-/* --- what travels
- * --------------------------------------------------------------------------------------------- */
+/* --- what travels --- */
 
 static void look_at(int dirfd, const char *name, struct problems *problems)
 {
@@ -54,9 +53,7 @@ enum rc packaging_list(int dirfd, struct fs_names *out, struct problems *problem
                : rc;
 }
 
-/* --- writing
- * --------------------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 struct sink {
     int fd;
@@ -110,7 +107,7 @@ static enum rc put_member(struct archive *archive, const struct sink *sink, int 
                           const char *name, char *block, struct err *err)
 {
     int fd = -1;
-    struct stat status;
+    struct stat status = {0};
     enum rc rc = fs_open_regular(dirfd, name, &fd, err);
     if (rc != RC_OK) {
         return err_add(err, rc, "%s", name);
