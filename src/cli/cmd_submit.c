@@ -106,13 +106,38 @@ static int open_source(struct submission *s)
     return unpack(s);
 }
 
+/* It holds recipients: where it cannot be removed somebody has to know. */
+static void remove_unpacked(char *path)
+{
+    int parent = -1;
+    struct err err = {{0}};
+    char *slash = strrchr(path, '/'); /* there is one: the path was put together with it */
+    *slash = '\0';
+    enum rc rc = cli_folder_open(path[0] == '\0' ? "/" : path, &parent, &err);
+    rc = rc == RC_OK ? fs_remove_tree(parent, slash + 1, &err) : rc;
+    fs_drop(&parent);
+    *slash = '/';
+    if (rc != RC_OK) {
+        cli_say_error("%s: could not be removed (%s); remove it, it holds recipients", path,
+                      err.text);
+    }
+}
+
+/* What was unpacked was for the check alone: it does not stay while the daemon is waited for. */
+static void forget_unpacked(struct submission *s)
+{
+    if (s->unpacked[0] != '\0') {
+        fs_drop(&s->dirfd);
+        remove_unpacked(s->unpacked);
+        s->unpacked[0] = '\0';
+    }
+}
+
 static void submission_close(struct submission *s)
 {
+    forget_unpacked(s);
     fs_drop(&s->dirfd);
     fs_drop(&s->package_fd);
-    if (s->unpacked[0] != '\0') {
-        (void)!fs_remove_tree(AT_FDCWD, s->unpacked, NULL);
-    }
 }
 
 /* --- dropping --- */
@@ -298,6 +323,7 @@ static int submit(struct submission *s, bool is_no_wait)
     struct fs_names names = FS_NAMES_EMPTY;
     int code = open_source(s);
     code = code == CLI_GO_ON ? check_first(s, &names) : code;
+    forget_unpacked(s);
     if (code == CLI_GO_ON) {
         s->revision_before = revision_of(s);
         foresee_refusal(s);

@@ -51,7 +51,9 @@ static int tear_down(void **state)
     fs_drop(&folders->from);
     fs_drop(&folders->to);
     fs_drop(&folders->top);
-    assert_int_equal(fs_remove_tree(AT_FDCWD, folders->path, NULL), RC_OK);
+    int parent = open("/tmp", O_RDONLY | O_DIRECTORY);
+    assert_int_equal(fs_remove_tree(parent, folders->path + strlen("/tmp/"), NULL), RC_OK);
+    fs_drop(&parent);
     free(folders);
     return 0;
 }
