@@ -52,6 +52,10 @@ int cli_spool(struct cli *cli);
  * stays NULL else */
 void cli_spool_quietly(struct cli *cli);
 
+/* cli_folder_make - a new folder of the caller's own, by any path; RC_EXISTS, RC_GONE, RC_PERM,
+ * RC_TEMP */
+enum rc cli_folder_make(const char *path, struct err *err) MUST_CHECK;
+
 /* cli_folder_open - a folder of the caller's own; RC_GONE, RC_PERM (also: it is none), RC_TEMP */
 enum rc cli_folder_open(const char *path, int *out_fd, struct err *err) MUST_CHECK;
 

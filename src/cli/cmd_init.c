@@ -9,7 +9,6 @@
 #include "sys/fs.h"
 #include "sys/user.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -114,7 +113,7 @@ static int write_conf(struct buf *out)
 static int open_place(const char *path, int *out_fd)
 {
     struct err err = {{0}};
-    enum rc rc = fs_make_dir(AT_FDCWD, path, 0755, -1, &err);
+    enum rc rc = cli_folder_make(path, &err);
     if (rc != RC_OK && rc != RC_EXISTS) {
         cli_say_error("%s", err.text);
         return EX_CANTCREAT;

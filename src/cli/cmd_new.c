@@ -11,7 +11,6 @@
 #include "base/name.h"
 #include "sys/fs.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -140,7 +139,7 @@ int cmd_new(struct cli *cli, int argc, char **argv)
     if (code != CLI_GO_ON) {
         return code;
     }
-    enum rc rc = fs_make_dir(AT_FDCWD, argv[1], 0755, -1, &err);
+    enum rc rc = cli_folder_make(argv[1], &err);
     if (rc == RC_EXISTS) {
         cli_say_error("%s: is there already; name a folder that is not", argv[1]);
         return EX_CANTCREAT;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -196,6 +197,11 @@ void cli_spool_quietly(struct cli *cli)
         spool_open(cli->house->spool, cli->house->routers, &options, &cli->spool, NULL) != RC_OK) {
         cli->spool = NULL;
     }
+}
+
+enum rc cli_folder_make(const char *path, struct err *err)
+{
+    return mkdir(path, 0755) == 0 ? RC_OK : sys_err(err, errno, "make folder %s", path);
 }
 
 enum rc cli_folder_open(const char *path, int *out_fd, struct err *err)
