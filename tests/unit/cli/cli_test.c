@@ -4,7 +4,9 @@
 #include "cli/checking.h"
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "sys/fs.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,7 +17,14 @@
 
 #include <cmocka.h>
 
-enum { USAGE = 64, UNAVAILABLE = 69 };
+enum {
+    USAGE = 64,
+    BAD_INPUT = 65,
+    NO_INPUT = 66,
+    UNAVAILABLE = 69,
+    CANNOT_CREATE = 73,
+    BAD_CONF = 78
+};
 
 /* What a command prints is not looked at here: both streams go nowhere while it runs. */
 static int run(int argc, const char *const *words)
@@ -100,6 +109,42 @@ static void cli_main__wrong_arguments__are_told_before_anything_is_read(void **s
     assert_int_equal(RUN("postroom", "new", "male", "x"), USAGE);
 }
 
+/* A house of its own, by absolute paths; no daemon runs. */
+static void init_new_check__absolute_paths__work_without_a_daemon(void **state)
+{
+    (void)state;
+    char top[] = "/tmp/postroom-cli-XXXXXX";
+    char conf[64];
+    char first[64];
+    char fresh[64];
+    assert_non_null(mkdtemp(top));
+    (void)snprintf(conf, sizeof conf, "%s/h/etc/postroom.conf", top);
+    (void)snprintf(first, sizeof first, "%s/h/deliveries/first", top);
+    (void)snprintf(fresh, sizeof fresh, "%s/fresh", top);
+    char home[64];
+    (void)snprintf(home, sizeof home, "%s/h", top);
+    assert_int_equal(RUN("postroom", "-c", conf, "check", first), BAD_CONF);
+    assert_int_equal(RUN("postroom", "init", home), 0);
+    assert_int_equal(RUN("postroom", "init", home), CANNOT_CREATE);
+    assert_int_equal(RUN("postroom", "-c", conf, "check", first), 0);
+    assert_int_equal(RUN("postroom", "-c", conf, "check", first, "--json"), 0);
+    assert_int_equal(RUN("postroom", "-c", conf, "new", "mail", fresh), 0);
+    assert_int_equal(RUN("postroom", "-c", conf, "new", "mail", fresh), CANNOT_CREATE);
+    assert_int_equal(RUN("postroom", "-c", conf, "check", fresh), 0);
+    assert_int_equal(RUN("postroom", "-c", conf, "check", "/nowhere/at-all"), NO_INPUT);
+    assert_int_equal(RUN("postroom", "-c", conf, "list"), UNAVAILABLE);
+    assert_int_equal(RUN("postroom", "-c", conf, "status"), UNAVAILABLE);
+    assert_int_equal(RUN("postroom", "-c", conf, "approve", "first", "target"), UNAVAILABLE);
+    assert_int_equal(RUN("postroom", "-c", conf, "submit", first), UNAVAILABLE);
+    int dir = open(fresh, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(fs_put_volatile(dir, "delivery.conf", 0644, "campain = 1;", 12, NULL), RC_OK);
+    assert_int_equal(RUN("postroom", "-c", conf, "check", fresh), BAD_INPUT);
+    fs_drop(&dir);
+    dir = open("/tmp", O_RDONLY | O_DIRECTORY);
+    assert_int_equal(fs_remove_tree(dir, top + strlen("/tmp/"), NULL), RC_OK);
+    fs_drop(&dir);
+}
+
 static void cli_options__values_and_flags__in_any_order(void **state)
 {
     (void)state;
@@ -172,6 +217,7 @@ int main(void)
         cmocka_unit_test(cli_main__help_and_version__end_well),
         cmocka_unit_test(cli_main__commands_of_a_later_version__are_unavailable),
         cmocka_unit_test(cli_main__wrong_arguments__are_told_before_anything_is_read),
+        cmocka_unit_test(init_new_check__absolute_paths__work_without_a_daemon),
         cmocka_unit_test(cli_options__values_and_flags__in_any_order),
         cmocka_unit_test(checking_id__folders_and_packages__by_their_last_part),
         cmocka_unit_test(out_bar__done_beyond_of_and_unknown__stay_in_the_frame),
