@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 enum { BAR_PERIOD_MS = 100 };
+#define DRY_MEMORY_BYTES (INT64_C(1) << 30)
 
 /* --- the name --- */
 
@@ -215,6 +216,18 @@ static int settle(struct checking *checking, enum rc rc, const struct err *err)
     return cli_fail(rc, err);
 }
 
+/*
+ * A dry run has no directory for what does not fit into memory (stage/prepare.h), so it gets more
+ * memory than a worker of the daemon: what is counted are 16 bytes for each key, 600 MiB hold some
+ * 35 million.
+ */
+static void allow_memory(struct house *house)
+{
+    if (house->extract.memory_bytes < DRY_MEMORY_BYTES) {
+        house->extract.memory_bytes = DRY_MEMORY_BYTES;
+    }
+}
+
 int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **out)
 {
     struct order_dropper dropper;
@@ -229,6 +242,7 @@ int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **o
     problems_init(&checking->problems);
     checking->cli = cli;
     *out = checking;
+    allow_memory(cli->house);
     struct prepare_options options = {.dirfd = dirfd,
                                       .previous_fd = -1,
                                       .is_dry = true,
