@@ -71,7 +71,7 @@ size_t guard_bytes_max(enum guard_kind kind)
     return GUARD_DECISION_BYTES_MAX;
 }
 
-/* --- words ------------------------------------------------------------------------------------ */
+/* --- words --- */
 
 static bool is_digit(char c)
 {
@@ -329,7 +329,7 @@ static enum token_kind scan(struct guard *g)
     }
 }
 
-/* --- brackets --------------------------------------------------------------------------------- */
+/* --- brackets --- */
 
 static enum rc refuse(struct guard *g, const char *what)
 {
@@ -473,7 +473,7 @@ static enum rc take(struct guard *g, enum token_kind kind)
     return RC_OK;
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 static int line_of(struct slice text, size_t at)
 {

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- custom rows ------------------------------------------------------------------------------ */
+/* --- custom rows --- */
 
 /* "22:00" to minutes; false: no such time */
 static bool parse_minutes(const char *text, int32_t *out)
@@ -83,7 +83,7 @@ void house_read_defaults(struct schema_reader *reader, const struct schema_row *
     house->default_count = count + 1;
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files --- */
 
 struct loading {
     struct house *house;
@@ -306,7 +306,7 @@ void house_free(struct house *house)
     free(house);
 }
 
-/* --- look-ups --------------------------------------------------------------------------------- */
+/* --- look-ups --- */
 
 const struct house_operator *house_operator_by_name(const struct house *house, const char *name)
 {

@@ -98,7 +98,7 @@ static void check_campaigns(const struct house *house, struct problems *problems
     }
 }
 
-/* --- costs ------------------------------------------------------------------------------------ */
+/* --- costs --- */
 
 static void check_steps(const struct house_cost *cost, struct problems *problems)
 {
@@ -178,7 +178,7 @@ static void check_cost(const struct house *house, const struct house_service *se
     }
 }
 
-/* --- layouts ---------------------------------------------------------------------------------- */
+/* --- layouts --- */
 
 void house_check_layout(const struct house_layout *layout, struct problems *problems)
 {

@@ -30,7 +30,7 @@ static const char *const ENCODINGS[] = {"UTF-8",        "ISO-8859-1", "ISO-8859-
 static const char *const CONTAINERS[] = {"zip", "tar.gz", "tar.zst", "gz", NULL};
 static const char *const ADDRESSES[] = {"none", "nf-z10-011", NULL};
 
-/* --- people ----------------------------------------------------------------------------------- */
+/* --- people --- */
 
 static const struct schema_row OPERATOR_ROWS[] = {
     {"name", SCHEMA_ID, ROW_REQUIRED, AT(house_operator, name),
@@ -113,7 +113,7 @@ const struct schema house_campaign_schema = {"campaign",
                                              NULL,
                                              true};
 
-/* --- providers -------------------------------------------------------------------------------- */
+/* --- providers --- */
 
 static const struct schema_row THRESHOLD_ROWS[] = {
     {"upto", SCHEMA_INT64, ROW_REQUIRED, AT(house_threshold, upto), .min = 1, .max = INT64_MAX,
@@ -315,7 +315,7 @@ static const struct schema PROVIDER = {"provider",
                                        NULL,
                                        false};
 
-/* --- stocks ----------------------------------------------------------------------------------- */
+/* --- stocks --- */
 
 static const struct schema_row STOCK_ORDER_ROWS[] = {
     {"id", SCHEMA_ID, ROW_REQUIRED, AT(house_stock_order, id), .doc = "Its number."},
@@ -372,7 +372,7 @@ static const struct schema STOCK = {"stock",
                                     NULL,
                                     false};
 
-/* --- the house -------------------------------------------------------------------------------- */
+/* --- the house --- */
 
 static const struct schema_row EXTRACT_ROWS[] = {
     {"memory", SCHEMA_SIZE, 0, AT(house_extract, memory_bytes), .initial = "256MiB",

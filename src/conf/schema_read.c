@@ -27,7 +27,7 @@ static void *field_of(void *base, size_t offset)
     return (char *)base + offset;
 }
 
-/* --- defaults --------------------------------------------------------------------------------- */
+/* --- defaults --- */
 
 static enum rc default_row(const struct schema_row *row, struct arena *arena, void *into)
 {
@@ -62,7 +62,7 @@ enum rc schema_defaults(const struct schema *schema, struct arena *arena, void *
     return RC_OK;
 }
 
-/* --- faults ----------------------------------------------------------------------------------- */
+/* --- faults --- */
 
 static struct place place_of(const struct schema_reader *reader, const config_setting_t *setting)
 {
@@ -125,7 +125,7 @@ static void fault_unknown(struct schema_reader *reader, const struct schema *sch
     }
 }
 
-/* --- plain values ----------------------------------------------------------------------------- */
+/* --- plain values --- */
 
 static void take_rc(struct schema_reader *reader, const struct schema_row *row,
                     const config_setting_t *setting, enum rc rc, const char *why)
@@ -256,7 +256,7 @@ static void read_durations(struct schema_reader *reader, const struct schema_row
     *out = (struct durations){count == 0 ? NULL : items, count};
 }
 
-/* --- groups and lists ------------------------------------------------------------------------- */
+/* --- groups and lists --- */
 
 static void check_required(struct schema_reader *reader, const struct schema *schema,
                            const config_setting_t *group)

@@ -65,7 +65,7 @@ static bool needs_quotes(struct slice value)
     return false;
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 void journal_writer_release(struct journal_writer *writer)
 {
@@ -171,7 +171,7 @@ enum rc journal_append(int dirfd, struct slice lines, struct err *err)
     return rc == RC_OK ? rc : err_add(err, rc, "journal");
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 bool journal_value(const struct journal_line *line, const char *key, struct slice *out)
 {
@@ -412,7 +412,7 @@ enum rc journal_read(struct slice bytes,
     return rc;
 }
 
-/* --- the torn tail --------------------------------------------------------------------------- */
+/* --- the torn tail --- */
 
 /* How many of the file's bytes are whole lines; reads its end */
 static enum rc whole_bytes(int fd, uint64_t size, uint64_t *out, struct err *err)

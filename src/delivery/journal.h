@@ -28,7 +28,7 @@ enum {
 #define JOURNAL_FILE "journal"
 #define JOURNAL_DAEMON "postroomd" /* WHO when nobody decided */
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 /* Lines being made; several may follow each other. */
 struct journal_writer {
@@ -74,7 +74,7 @@ enum rc journal_end(struct journal_writer *writer, struct err *err) MUST_CHECK;
  */
 enum rc journal_append(int dirfd, struct slice lines, struct err *err) MUST_CHECK;
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* One line; all of it borrowed during the callback. */
 struct journal_line {

@@ -24,7 +24,7 @@ struct order_memory {
  * from, a delivery.conf and one service of etc/. */
 enum { FROZEN_BYTES_MAX = GUARD_ETC_BYTES_MAX };
 
-/* --- layers ----------------------------------------------------------------------------------- */
+/* --- layers --- */
 
 static enum rc read_layer(struct schema_reader *reader, const config_setting_t *settings,
                           struct order_draft *draft, struct err *err)
@@ -101,7 +101,7 @@ static enum rc read_layers(struct order_case *c, struct err *err)
     return read_layer(&own, c->root, c->draft, err);
 }
 
-/* --- freezing --------------------------------------------------------------------------------- */
+/* --- freezing --- */
 
 void order_write(const struct order *order, struct buf *out)
 {
@@ -230,7 +230,7 @@ enum rc order_read(struct slice conf, const char *file, const struct house *hous
     return rc;
 }
 
-/* --- the house's part ------------------------------------------------------------------------- */
+/* --- the house's part --- */
 
 static void check_steps(const struct house *house, const struct order_draft *draft,
                         const char *file, const config_setting_t *settings,
@@ -277,7 +277,7 @@ enum rc order_check_house(const struct house *house, struct problems *problems, 
     return rc == RC_OK ? problems_rc(problems, err) : rc;
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files --- */
 
 enum rc order_file_name_check(const char *name, struct err *err)
 {
@@ -361,7 +361,7 @@ int order_line(struct slice conf, const char *in, const char *key)
     return line;
 }
 
-/* --- revisions -------------------------------------------------------------------------------- */
+/* --- revisions --- */
 
 /* Which setting belongs to which part. */
 static const struct order_part {

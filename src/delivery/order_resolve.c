@@ -24,7 +24,7 @@ static struct place place(const struct order_case *c, const char *in, const char
     return order_place(c->file, c->root, in, key);
 }
 
-/* --- who and with whom ------------------------------------------------------------------------ */
+/* --- who and with whom --- */
 
 static void resolve_campaign(struct order_case *c)
 {
@@ -115,7 +115,7 @@ static const struct house_service *resolve_service(struct order_case *c)
     return service;
 }
 
-/* --- target, files, times --------------------------------------------------------------------- */
+/* --- target, files, times --- */
 
 static void check_target(const struct order_case *c)
 {
@@ -187,7 +187,7 @@ static void check_schedule(const struct order_case *c)
     }
 }
 
-/* --- costs ------------------------------------------------------------------------------------ */
+/* --- costs --- */
 
 static bool is_chosen_by(const struct house_cost *cost, const struct cost_choice *choice)
 {
@@ -263,7 +263,7 @@ static enum rc resolve_costs(struct order_case *c, const struct house_service *s
     return RC_OK;
 }
 
-/* --- approvals -------------------------------------------------------------------------------- */
+/* --- approvals --- */
 
 void order_check_reviewers(const struct house *house, const struct order_step *step,
                            const char *name, struct place at, struct problems *problems)

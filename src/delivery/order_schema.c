@@ -18,7 +18,7 @@ static const char *const SEED_MODES[] = {"sorted", "start", "end", "random", NUL
 static const char *const EMPTY[] = {"finish", "send", "fail", NULL};
 static const char *const BAD_ROW[] = {"fail", "exclude", NULL};
 
-/* --- shared by both --------------------------------------------------------------------------- */
+/* --- shared by both --- */
 
 static const struct schema_row TARGET_ROWS[] = {
     {"file", SCHEMA_TEXT, 0, AT(order_target, file), .min = 1, .max = 255,
@@ -83,7 +83,7 @@ static const struct schema_row NOTICE_ROWS[] = {
 };
 static const struct schema NOTICE = GROUP_OF("notice", order_notice, NOTICE_ROWS);
 
-/* --- approvals as people write them ----------------------------------------------------------- */
+/* --- approvals as people write them --- */
 
 #define STEP_ROWS                                                                                  \
     {"reviewers",                                                                                  \
@@ -202,7 +202,7 @@ static const struct schema CHOICE = {"cost",
                                      NULL,
                                      false};
 
-/* --- known, and not available in this version: never read, so they have no place -------------- */
+/* --- known, and not available in this version: never read, so they have no place --- */
 
 #define UNREAD(k, f, text)                                                                         \
     {                                                                                              \
@@ -241,7 +241,7 @@ static const struct schema_row AFTER_ROWS[] = {
 static const struct schema AFTER = {
     "after", 0, SCHEMA_NOWHERE, SCHEMA_NOWHERE, AFTER_ROWS, COUNT(AFTER_ROWS), NULL, false};
 
-/* --- delivery.conf ---------------------------------------------------------------------------- */
+/* --- delivery.conf --- */
 
 static const struct schema_row ORDER_ROWS[] = {
     {"campaign", SCHEMA_ID, ROW_REQUIRED | ROW_OWN, ORDER(campaign),
@@ -291,7 +291,7 @@ static const struct schema_row ORDER_ROWS[] = {
 };
 const struct schema order_schema = GROUP_OF("delivery.conf", order_draft, ORDER_ROWS);
 
-/* --- settings.conf ---------------------------------------------------------------------------- */
+/* --- settings.conf --- */
 
 static const struct schema_row FROZEN_STEP_ROWS[] = {
     {"on", SCHEMA_BOOL, 0, AT(order_step, is_on), .initial = "false", .doc = "The step exists."},

@@ -76,7 +76,7 @@ static void *grown(struct arena *arena, void *array, size_t count, size_t *cap, 
     return larger;
 }
 
-/* --- values of a line ------------------------------------------------------------------------ */
+/* --- values of a line --- */
 
 static enum rc take_text(struct view *view, const struct journal_line *line, const char *key,
                          const char **out, struct err *err)
@@ -122,7 +122,7 @@ static enum rc take_counts(struct view *view, const struct journal_line *line, s
     return rc == RC_OK ? take_u64(line, "seeds", &view->seeds, err) : rc;
 }
 
-/* --- steps ----------------------------------------------------------------------------------- */
+/* --- steps --- */
 
 static void step_refresh(struct view_step *step)
 {
@@ -177,7 +177,7 @@ static void step_withdraw(struct view_step *step, const char *who)
     step_refresh(step);
 }
 
-/* --- decisions ------------------------------------------------------------------------------- */
+/* --- decisions --- */
 
 static enum rc add_round(struct fold *fold, const struct journal_line *line,
                          const struct decision_event *kind, struct view_round **out,
@@ -268,7 +268,7 @@ static enum rc apply_decision(struct fold *fold, const struct journal_line *line
     return RC_OK;
 }
 
-/* --- other events ---------------------------------------------------------------------------- */
+/* --- other events --- */
 
 static enum rc apply_taken(struct view *view, const struct journal_line *line, struct err *err)
 {
@@ -347,7 +347,7 @@ static enum rc apply_event(struct fold *fold, const struct journal_line *line,
     }
 }
 
-/* --- the state ------------------------------------------------------------------------------- */
+/* --- the state --- */
 
 /* Steps that a state opens or closes by itself (docstring of view_fold) */
 static void apply_state_to_steps(struct view *view, int64_t at_ns)
@@ -439,7 +439,7 @@ static enum rc fold_line(void *ctx, const struct journal_line *line, struct err 
     return rc;
 }
 
-/* --- public ---------------------------------------------------------------------------------- */
+/* --- public --- */
 
 static int compare_texts(const void *a, const void *b)
 {

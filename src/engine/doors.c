@@ -46,11 +46,15 @@ static enum rc refuse(struct engine *engine, int door, const struct drop *drop)
 {
     struct err err = {{0}};
     enum rc rc = RC_OK;
+    char reason[DECIDE_NAME_BYTES + DOOR_FAULT_BYTES + 4];
+    bool is_named = strncmp(drop->fault, drop->name, strlen(drop->name)) == 0;
+    (void)snprintf(reason, sizeof reason, "%.255s%s%s", is_named ? "" : drop->name,
+                   is_named ? "" : ": ", drop->fault);
     if (drop->is_stuck) {
         struct refusal refusal;
-        rc = spool_refuse_reason(engine->env.spool, drop->name, drop->fault, &refusal, &err);
+        rc = spool_refuse_reason(engine->env.spool, drop->name, reason, &refusal, &err);
     } else {
-        rc = take_in_refuse(&engine->env, door, drop->name, drop->fault, &err);
+        rc = take_in_refuse(&engine->env, door, drop->name, reason, &err);
         engine->counters.refused += rc == RC_OK;
     }
     if (rc == RC_IO) {
@@ -59,8 +63,7 @@ static enum rc refuse(struct engine *engine, int door, const struct drop *drop)
     return rc == RC_IO ? RC_IO : RC_OK;
 }
 
-/* --- inbox
- * -------------------------------------------------------------------------------------------- */
+/* --- inbox --- */
 
 static enum rc keep_drop(struct engine *engine, const struct drop *drop)
 {
@@ -118,6 +121,7 @@ void doors_scan_inbox(struct engine *engine, int64_t now_ns)
                                    .wants_deliveries = true,
                                    .moves = engine->inbox_moves};
     engine->inbox_look_ns = INT64_MAX;
+    engine->is_inbox_retrying = false;
     enum rc rc =
         door_scan(spool_dir(engine->env.spool, SPOOL_INBOX), &options, on_inbox, &scan, &err);
     if (rc != RC_OK) {
@@ -128,8 +132,7 @@ void doors_scan_inbox(struct engine *engine, int64_t now_ns)
     engine->is_inbox_settling = scan.is_settling;
 }
 
-/* --- approved
- * ------------------------------------------------------------------------------------------- */
+/* --- approved --- */
 
 struct decision_file {
     char name[DECIDE_NAME_BYTES];

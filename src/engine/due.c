@@ -79,8 +79,7 @@ static void forget(struct engine *engine, struct item *item)
     items_remove(engine->items, item);
 }
 
-/* --- when an extraction may begin
- * ------------------------------------------------------------------ */
+/* --- when an extraction may begin --- */
 
 static bool window_is_open(const struct house *house, int64_t now_ns, int64_t *out_next_ns)
 {
@@ -124,8 +123,7 @@ static void enqueue(struct item_queue *queue, struct item *item, enum item_work 
     queue_put(queue, item);
 }
 
-/* --- by state
- * -------------------------------------------------------------------------------------- */
+/* --- by state --- */
 
 static void at_extracting(struct engine *engine, struct item *item, const struct subject *subject)
 {
@@ -236,8 +234,7 @@ void due_advance(struct engine *engine, int64_t now_ns)
     }
 }
 
-/* --- handing over
- * ----------------------------------------------------------------------------------- */
+/* --- handing over --- */
 
 /* Opens up to GROUP_MAX deliveries of the queue that may still go; returns how many. */
 static size_t open_group(struct engine *engine, struct hand_over *group, struct item **items,
@@ -289,6 +286,9 @@ void due_publish(struct engine *engine, int64_t now_ns)
     static struct hand_over group[GROUP_MAX];
     static struct item *items[GROUP_MAX];
     struct err err = {{0}};
+    if (!group_is_due(engine, engine->publish.count, &engine->publish_since_ns)) {
+        return;
+    }
     size_t count = open_group(engine, group, items, now_ns);
     if (count == 0) {
         return;
@@ -310,8 +310,7 @@ void due_publish(struct engine *engine, int64_t now_ns)
     engine->is_unsynced = true;
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 struct wakening {
     struct engine *engine;

@@ -30,6 +30,7 @@ enum {
     DESCRIPTORS_WANTED = 65536,
     LOCK_TRIES = 500, /* 5 s: a killed worker may be in a long write */
     LOCK_PAUSE_MS = 10,
+    GATHER_MS = 5, /* how long to wait for a group to grow; reports wake us anyway */
     ORIGINALS_AT_ONCE = 256,
     ORIGINALS_MAX = 50000,
     ONCE_TRIES = 3 /* `--once` waits while a drop that cannot be read now was tried less often */
@@ -50,8 +51,7 @@ void engine_fail(struct engine *engine, enum rc rc, const struct err *err, const
     }
 }
 
-/* --- configuration
- * -------------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 /* Loads and checks everything; prints every problem. NULL where it is wrong. */
 static struct house *load_house(const char *path, bool is_quiet)
@@ -141,9 +141,7 @@ static void free_retired(struct engine *engine)
     }
 }
 
-/* --- start
- * ------------------------------------------------------------------------------------------------
- */
+/* --- start --- */
 
 static void on_inbox_change(void *ctx, const struct loop_change *change)
 {
@@ -336,14 +334,35 @@ static enum rc open_engine(struct engine *engine, struct err *err)
     return rc;
 }
 
-/* --- the turn
- * -----------------------------------------------------------------------------------------------
- */
+/* --- the turn --- */
+
+bool group_is_due(const struct engine *engine, size_t count, int64_t *since_ns)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (count == 0) {
+        *since_ns = 0;
+        return false;
+    }
+    if (*since_ns == 0) {
+        *since_ns = now_ns;
+    }
+    bool is_due = count >= GROUP_GOOD || now_ns - *since_ns >= GROUP_PATIENCE_NS ||
+                  crew_busy(engine->crew) == 0;
+    *since_ns = is_due ? 0 : *since_ns;
+    return is_due;
+}
 
 static bool has_queued(const struct engine *engine)
 {
     return engine->advance.first != NULL || engine->publish.first != NULL ||
            engine->book.first != NULL || engine->taken_count > 0 || engine->extracted_count > 0;
+}
+
+/* Something is queued, but only to become a larger group. */
+static bool only_gathers(const struct engine *engine)
+{
+    return engine->advance.first == NULL && engine->book.first == NULL &&
+           crew_busy(engine->crew) > 0;
 }
 
 /* Orders that arrive today are received once a day. */
@@ -416,8 +435,11 @@ static int64_t nearest(int64_t a, int64_t b)
 
 static int wait_ms(struct engine *engine)
 {
-    if (has_queued(engine) || engine->inbox_look_ns == 0 || engine->approved_look_ns == 0) {
+    if ((engine->inbox_look_ns == 0 && engine->drops == NULL) || engine->approved_look_ns == 0) {
         return 0;
+    }
+    if (has_queued(engine) || engine->extract_since_ns != 0) {
+        return only_gathers(engine) ? GATHER_MS : 0;
     }
     int64_t next_ns = nearest(due_next_ns(engine), engine->approved_look_ns);
     if (engine->drops == NULL) {
@@ -445,7 +467,7 @@ static bool is_quiet(struct engine *engine)
     items_each(engine->intaking, look_for_retry, &is_retrying);
     return crew_busy(engine->crew) == 0 && !has_queued(engine) && engine->drops == NULL &&
            engine->extract.first == NULL && !engine->is_inbox_settling &&
-           !engine->is_approved_settling && !is_retrying &&
+           !engine->is_approved_settling && !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
 }
 
@@ -491,9 +513,7 @@ static void run(struct engine *engine)
     }
 }
 
-/* --- the end
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 struct waiting_count {
     uint64_t count;

@@ -28,6 +28,11 @@ enum {
     EXTRACT_BATCH_BYTES = 4 << 20
 };
 
+/* A group is worth its syncs when it has so many, or when its first has waited so long. Until then
+ * more is on its way. */
+#define GROUP_GOOD 96
+#define GROUP_PATIENCE_NS (20 * INT64_C(1000000))
+
 /* A complete drop, waiting for a worker. */
 struct waiting_drop {
     struct waiting_drop *next;
@@ -67,6 +72,11 @@ struct engine {
     int64_t approved_look_ns;
     bool is_inbox_settling; /* something in it is only waiting for `settle`: `--once` waits too */
     bool is_approved_settling;
+    bool is_inbox_retrying; /* a drop was put off for a moment */
+    int64_t taken_since_ns; /* monotonic: when the first of the group was reported */
+    int64_t extracted_since_ns;
+    int64_t publish_since_ns;
+    int64_t extract_since_ns;
 
     struct take_in *taken[GROUP_MAX]; /* reported, to be committed */
     struct stage_report *taken_reports;
@@ -91,6 +101,10 @@ struct engine {
 /* engine_fail - stop the engine (RC_IO, RC_CORRUPT); others are logged and outlived */
 void engine_fail(struct engine *engine, enum rc rc, const struct err *err, const char *what,
                  const char *id);
+
+/* group_is_due - worth its syncs now: large, old, or nothing else is under way. since_ns is set
+ * when it is 0. */
+bool group_is_due(const struct engine *engine, size_t count, int64_t *since_ns);
 
 /* item_wake - have its state looked at in this turn */
 void item_wake(struct engine *engine, struct item *item);

@@ -10,10 +10,13 @@
 #include <string.h>
 
 #define DEATH_PAUSE_NS (2 * NS_PER_SECOND)
+#define BUSY_PAUSE_NS (NS_PER_SECOND / 10)
 #define LATER_PAUSE_NS (1 * NS_PER_SECOND)
 
-/* --- in the worker
- * ---------------------------------------------------------------------------------------- */
+static void commit_taken(struct engine *engine, int64_t now_ns);
+static void commit_extracted(struct engine *engine, int64_t now_ns);
+
+/* --- in the worker --- */
 
 static void run_intake(void *ctx, struct stage_report *report, struct progress_cell *cell)
 {
@@ -25,15 +28,13 @@ static void run_extract(void *ctx, struct stage_report *report, struct progress_
     extract_work(ctx, report, cell);
 }
 
-/* --- reports
- * ------------------------------------------------------------------------------------------------
- */
+/* --- reports --- */
 
 static void on_taken(void *owner, void *ctx, const struct stage_report *report)
 {
     struct engine *engine = owner;
     if (engine->taken_count == GROUP_MAX) {
-        works_commit(engine, clock_now_ns());
+        commit_taken(engine, clock_now_ns());
     }
     engine->taken[engine->taken_count] = ctx;
     engine->taken_reports[engine->taken_count++] = *report;
@@ -43,7 +44,7 @@ static void on_extracted(void *owner, void *ctx, const struct stage_report *repo
 {
     struct engine *engine = owner;
     if (engine->extracted_count == GROUP_MAX) {
-        works_commit(engine, clock_now_ns());
+        commit_extracted(engine, clock_now_ns());
     }
     engine->extracted[engine->extracted_count] = ctx;
     engine->extracted_reports[engine->extracted_count++] = *report;
@@ -56,9 +57,7 @@ void works_open(struct engine *engine)
         (struct crew_kind){"postroom-extract", run_extract, on_extracted, engine};
 }
 
-/* --- batches
- * ------------------------------------------------------------------------------------------------
- */
+/* --- batches --- */
 
 static bool add_fd(struct crew_batch *batch, int fd)
 {
@@ -106,8 +105,13 @@ static struct take_in *begin_drop(struct engine *engine, const struct drop *drop
     struct err err = {{0}};
     struct take_in *take = NULL;
     const struct item *item = items_find(engine->items, drop->id);
-    if (item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK)) {
-        look_at_inbox_in(engine, now_ns + LATER_PAUSE_NS); /* a revision waits for the worker */
+    const struct item *mark = items_find(engine->intaking, drop->id);
+    bool is_being_taken = mark != NULL && mark->work == WORK_IN_FLIGHT;
+    if (is_being_taken ||
+        (item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK))) {
+        /* A second drop of the id, or a revision, waits until the worker is done with the first. */
+        engine->is_inbox_retrying = true;
+        look_at_inbox_in(engine, now_ns + BUSY_PAUSE_NS);
         return NULL;
     }
     enum rc rc = take_in_begin(&engine->env, drop, &take, &err);
@@ -145,7 +149,8 @@ static void start_intake(struct engine *engine, int64_t now_ns)
     batch.kind = &engine->intake_kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
     uint64_t bytes = 0;
-    while (engine->drops != NULL && batch.job_count < CREW_JOBS_MAX / 2 &&
+    while (engine->drops != NULL && batch.job_count < CREW_JOBS_MAX &&
+           batch.dir_count + 2 <= WORKER_DIRS_MAX &&
            (batch.job_count == 0 || bytes + engine->drops->drop.size_bytes <= INTAKE_BATCH_BYTES) &&
            batch.keep_count + DROP_FILES_MAX < CREW_FDS_MAX) {
         struct waiting_drop *waiting = take_drop(engine);
@@ -248,7 +253,8 @@ void works_start(struct engine *engine, int64_t now_ns)
             return;
         }
     }
-    while (engine->extract.first != NULL && crew_has_room(engine->crew, &engine->extract_kind)) {
+    while (group_is_due(engine, engine->extract.count * 2, &engine->extract_since_ns) &&
+           crew_has_room(engine->crew, &engine->extract_kind)) {
         size_t before = crew_busy(engine->crew);
         start_extract(engine, now_ns);
         if (crew_busy(engine->crew) == before && engine->extract.first != NULL) {
@@ -257,9 +263,7 @@ void works_start(struct engine *engine, int64_t now_ns)
     }
 }
 
-/* --- commits
- * ------------------------------------------------------------------------------------------------
- */
+/* --- commits --- */
 
 static void after_take_in(struct engine *engine, struct take_in *take,
                           const struct stage_report *report, int64_t now_ns)
@@ -396,10 +400,12 @@ static void commit_extracted(struct engine *engine, int64_t now_ns)
 void works_commit(struct engine *engine, int64_t now_ns)
 {
     add_recovered(engine, now_ns);
-    if (engine->taken_count > 0 && engine->fatal == RC_OK) {
+    if (group_is_due(engine, engine->taken_count, &engine->taken_since_ns) &&
+        engine->fatal == RC_OK) {
         commit_taken(engine, now_ns);
     }
-    if (engine->extracted_count > 0 && engine->fatal == RC_OK) {
+    if (group_is_due(engine, engine->extracted_count, &engine->extracted_since_ns) &&
+        engine->fatal == RC_OK) {
         commit_extracted(engine, now_ns);
     }
 }

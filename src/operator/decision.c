@@ -92,7 +92,7 @@ static const char *shown(char out[WORD_BYTES], const char *word)
     return out;
 }
 
-/* --- settings -------------------------------------------------------------------------------- */
+/* --- settings --- */
 
 static enum rc unknown_setting(const struct reading *reading, const config_setting_t *setting,
                                struct err *err)
@@ -166,7 +166,7 @@ static enum rc take_settings(struct reading *reading, struct err *err)
     return rc;
 }
 
-/* --- what they say --------------------------------------------------------------------------- */
+/* --- what they say --- */
 
 static void add_decisions_of(enum step step, struct buf *out)
 {
@@ -193,8 +193,9 @@ static enum rc check_pair(const struct reading *reading, struct err *err)
         return rc;
     }
     if (!decision_pair_is_available(out->step, out->verb)) {
-        return err_set(err, RC_PERM, "%s:%d: %s %s is not available in this version", reading->file,
-                       line, step_name(out->step), verb_name(out->verb));
+        return err_set(err, RC_PERM,
+                       "%s:%d: %s %s is not available in this version; postroom(1) lists what is",
+                       reading->file, line, step_name(out->step), verb_name(out->verb));
     }
     return RC_OK;
 }
@@ -338,7 +339,7 @@ static enum rc take_all(struct reading *reading, struct err *err)
     return rc;
 }
 
-/* --- public ---------------------------------------------------------------------------------- */
+/* --- public --- */
 
 static void decision_init(struct decision *decision)
 {

@@ -66,7 +66,7 @@ static const struct view_round *answer_of(const struct view_step *step, const ch
     return NULL;
 }
 
-/* --- names for texts ------------------------------------------------------------------------- */
+/* --- names for texts --- */
 
 /* Whom a text may send the reader to: not to who may not decide on what they dropped */
 static bool is_eligible(const struct right_question *q, const struct person *person)
@@ -165,7 +165,7 @@ static enum rc refuse(const struct right_question *q, const char *why, struct er
     return rc;
 }
 
-/* --- may this person ------------------------------------------------------------------------- */
+/* --- may this person --- */
 
 static bool may_review(const struct right_question *q, enum right_ground *ground)
 {
@@ -246,7 +246,7 @@ static enum rc check_person(const struct right_question *q, enum right_ground *g
     return RC_OK;
 }
 
-/* --- is there anything to decide ------------------------------------------------------------- */
+/* --- is there anything to decide --- */
 
 /* "target was approved by bob at T: the first answer counts; ..." */
 static enum rc decided_already(const struct right_question *q, struct err *err)
@@ -342,7 +342,7 @@ static enum rc check_moment(const struct right_question *q, struct err *err)
     }
 }
 
-/* --- all = true ------------------------------------------------------------------------------ */
+/* --- all = true --- */
 
 static bool is_answered(const struct right_question *q, const char *reviewer)
 {

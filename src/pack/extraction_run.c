@@ -44,8 +44,7 @@ struct run {
     struct extraction_result *result;
 };
 
-/* --- data files --------------------------------------------------------------------------------
- */
+/* --- data files --- */
 
 static const char *data_suffix(const struct run *run)
 {
@@ -205,8 +204,7 @@ static enum rc add_documents(struct run *run, struct err *err)
     return packer_settle(run->packer, err);
 }
 
-/* --- the manifest ------------------------------------------------------------------------------
- */
+/* --- the manifest --- */
 
 static struct manifest_file file_of(const struct run *run, size_t i)
 {
@@ -263,8 +261,7 @@ static enum rc make_manifest(struct run *run, struct err *err)
     return manifest_write(&manifest, &run->manifest, err);
 }
 
-/* --- the files ---------------------------------------------------------------------------------
- */
+/* --- the files --- */
 
 static enum rc archive_digest(struct run *run, struct err *err)
 {

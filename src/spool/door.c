@@ -186,7 +186,10 @@ static enum rc look_at_file(void *ctx, const char *name)
     struct look *look = ctx;
     struct stat status;
     if (++look->entries > LOOKED_AT_MAX) {
-        return RC_STATE; /* enough is known: it will be refused for its number of files */
+        /* Enough is known: it will be refused for its number of files, so its delivery.conf, which
+         * may not have been among those seen, is not waited for. */
+        look->has_delivery_conf = true;
+        return RC_STATE;
     }
     if (fstatat(look->dirfd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         return errno == ENOENT ? RC_OK : sys_err(look->scan->err, errno, "stat in a drop");

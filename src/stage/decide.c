@@ -39,8 +39,7 @@ static const enum order_step_kind ORDER_STEP_OF[STEP_COUNT] = {
     [STEP_PROOF] = ORDER_STEP_PROOF,   [STEP_DELIVERY] = ORDER_STEP_DELIVERY,
 };
 
-/* --- readiness
- * ------------------------------------------------------------------------------------ */
+/* --- readiness --- */
 
 bool decide_step_on(const struct order *order, enum step step)
 {
@@ -86,8 +85,7 @@ enum rc decide_say_ready(struct subject *subject, int64_t now_ns, struct err *er
     return subject_say(subject, &writer, err);
 }
 
-/* --- weighing
- * ------------------------------------------------------------------------------------- */
+/* --- weighing --- */
 
 static enum rc list_people(struct weighing *w, struct err *err)
 {
@@ -254,8 +252,7 @@ static enum rc weigh(struct weighing *w, struct err *err)
     return rc;
 }
 
-/* --- effects
- * -------------------------------------------------------------------------------------- */
+/* --- effects --- */
 
 static enum delivery_event event_of(enum verb verb)
 {
@@ -429,8 +426,7 @@ enum rc decide_file(const struct stage_env *env, int door, const char *folder, c
     return rc;
 }
 
-/* --- after a crash
- * -------------------------------------------------------------------------------- */
+/* --- after a crash --- */
 
 /* A file of decisions/ without a line: weigh it again where it lies, and finish or refuse it. */
 static enum rc finish_file(const struct stage_env *env, struct subject *subject, int decisions,

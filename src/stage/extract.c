@@ -14,8 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- begin --------------------------------------------------------------------------------------
- */
+/* --- begin --- */
 
 static enum rc say_extracting(struct subject *subject, int64_t now_ns, struct err *err)
 {
@@ -71,8 +70,7 @@ void extract_release(struct extract *extract)
     }
 }
 
-/* --- what an extraction says of itself
- * ------------------------------------------------------------ */
+/* --- what an extraction says of itself --- */
 
 static uint64_t json_count(const json_t *object, const char *key)
 {
@@ -138,8 +136,7 @@ enum rc extraction_facts_read(int dirfd, struct extraction_facts *out, struct er
     return rc;
 }
 
-/* --- book ---------------------------------------------------------------------------------------
- */
+/* --- book --- */
 
 /* One member of a group while it is booked. */
 struct booking {

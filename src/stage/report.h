@@ -25,7 +25,8 @@ struct stage_report {
     uint64_t rows;
     uint64_t records;
     uint64_t seeds;
-    uint64_t bytes; /* of the recipients */
+    uint64_t bytes;          /* of the recipients */
+    uint32_t is_same_ground; /* a revision that changes nothing an extraction is made of */
     char archive[REPORT_ARCHIVE_BYTES];
     char text[REPORT_TEXT_BYTES];
 };

@@ -10,12 +10,13 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { HISTORY_FILE_BYTES_MAX = 1 << 20, HISTORY_FILES_MAX = 100000 };
 
-/* --- carrying history over
- * ---------------------------------------------------------------------------- */
+/* --- carrying history over --- */
 
 static enum rc copy_file(int from, int to, const char *name, mode_t mode, struct err *err)
 {
@@ -84,8 +85,7 @@ enum rc revise_carry_over(int staged_fd, int previous_fd, struct err *err)
     return rc;
 }
 
-/* --- changing places
- * ------------------------------------------------------------------------------------ */
+/* --- changing places --- */
 
 /* The old directory, now in run/intake/ID, becomes revisions/N of the new one; its own revisions
  * move up beside it. */
@@ -142,8 +142,114 @@ enum rc revise_admit(struct take_in *take, int64_t now_ns, struct err *err)
     return rc;
 }
 
-/* --- after a crash
- * --------------------------------------------------------------------------------------- */
+/* --- a revision that leaves the extraction alone --- */
+
+static bool has_same_bytes(int a_dirfd, int b_dirfd, const char *name)
+{
+    enum { BLOCK_BYTES = 1 << 16 };
+    static char a[BLOCK_BYTES];
+    static char b[BLOCK_BYTES];
+    int a_fd = -1;
+    int b_fd = -1;
+    struct stat a_status;
+    struct stat b_status;
+    bool is_same = fs_open_regular(a_dirfd, name, &a_fd, NULL) == RC_OK &&
+                   fs_open_regular(b_dirfd, name, &b_fd, NULL) == RC_OK &&
+                   fstat(a_fd, &a_status) == 0 && fstat(b_fd, &b_status) == 0 &&
+                   a_status.st_size == b_status.st_size;
+    for (off_t at = 0; is_same && at < a_status.st_size;) {
+        ssize_t got = pread(a_fd, a, sizeof a, at);
+        is_same =
+            got > 0 && pread(b_fd, b, (size_t)got, at) == got && memcmp(a, b, (size_t)got) == 0;
+        at += got;
+    }
+    fs_drop(&a_fd);
+    fs_drop(&b_fd);
+    return is_same;
+}
+
+bool revise_is_same_ground(int staged_fd, int previous_fd)
+{
+    static struct order_file files[ORDER_FILES_MAX];
+    const unsigned ground = ORDER_CHANGED_TARGET | ORDER_CHANGED_LAYOUT | ORDER_CHANGED_PROVIDER |
+                            ORDER_CHANGED_COSTS | ORDER_CHANGED_DOCUMENTS;
+    struct order *staged = NULL;
+    struct order *previous = NULL;
+    unsigned changes = ground;
+    bool is_same = order_load_from(staged_fd, &staged, NULL) == RC_OK &&
+                   order_load_from(previous_fd, &previous, NULL) == RC_OK &&
+                   order_changes(previous, staged, &changes, NULL) == RC_OK &&
+                   (changes & ground) == 0;
+    size_t count = is_same ? order_files(staged, files) : 0;
+    for (size_t i = 0; is_same && i < count; i++) {
+        is_same = files[i].role == ORDER_FILE_NOTICE ||
+                  has_same_bytes(staged_fd, previous_fd, files[i].name);
+    }
+    order_free(staged);
+    order_free(previous);
+    return is_same;
+}
+
+/* NAME of one directory put into another, whole, also where it is there already. */
+static enum rc put_copy(int from, int to, const char *name, struct err *err)
+{
+    struct buf bytes = BUF_EMPTY;
+    enum rc rc = fs_read_small(from, name, SETTINGS_BYTES_MAX, &bytes, err);
+    rc = rc == RC_OK ? fs_put_volatile(to, name, 0640, bytes.ptr, bytes.len, err) : rc;
+    buf_release(&bytes);
+    return rc;
+}
+
+static enum rc keep_old_settings(const struct stage_env *env, const struct subject *old,
+                                 struct err *err)
+{
+    int revisions = -1;
+    int own = -1;
+    char name[32];
+    (void)snprintf(name, sizeof name, "%llu", (unsigned long long)old->view.revision);
+    enum rc rc = fs_make_dir(old->dirfd, "revisions", 0750, env->group_gid, err);
+    rc = rc == RC_EXISTS ? RC_OK : rc;
+    rc = rc == RC_OK ? fs_open_dir(old->dirfd, "revisions", &revisions, err) : rc;
+    rc = rc == RC_OK ? fs_make_dir(revisions, name, 0750, env->group_gid, err) : rc;
+    bool is_kept = rc == RC_EXISTS; /* a crash after this came before the line */
+    rc = is_kept ? RC_OK : rc;
+    rc = rc == RC_OK ? fs_open_dir(revisions, name, &own, err) : rc;
+    rc = rc == RC_OK && !is_kept ? put_copy(old->dirfd, own, "delivery.conf", err) : rc;
+    rc = rc == RC_OK && !is_kept ? put_copy(old->dirfd, own, "settings.conf", err) : rc;
+    fs_drop(&own);
+    fs_drop(&revisions);
+    return rc;
+}
+
+enum rc revise_in_place(struct take_in *take, int64_t now_ns, struct err *err)
+{
+    const struct stage_env *env = take->env;
+    struct subject old = SUBJECT_NONE;
+    enum rc rc = subject_open(env->spool, take->id, &old, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (old.view.revision + 1 != take->revision || old.stage != STAGE_EXTRACT) {
+        rc = err_set(err, RC_TEMP, "%s moved on while its revision was read", take->id);
+    }
+    rc = rc == RC_OK ? keep_old_settings(env, &old, err) : rc;
+    rc = rc == RC_OK ? put_copy(take->staged_fd, old.dirfd, "settings.conf", err) : rc;
+    rc = rc == RC_OK ? put_copy(take->staged_fd, old.dirfd, "delivery.conf", err) : rc;
+    if (rc == RC_OK) {
+        struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+        journal_begin(&writer, now_ns, event_name(EVENT_TAKEN), take->dropper.operator_name);
+        journal_put_u64(&writer, "revision", take->revision);
+        journal_put_text(&writer, "drop", take->identity);
+        rc = journal_end(&writer, err);
+        rc = rc == RC_OK ? subject_say(&old, &writer, err) : rc;
+        journal_writer_release(&writer);
+    }
+    take->state = old.view.state;
+    subject_close(&old);
+    return rc == RC_OK ? fs_remove_tree(spool_dir(env->spool, SPOOL_INTAKE), take->id, err) : rc;
+}
+
+/* --- after a crash --- */
 
 static enum rc recover_one(void *ctx, const char *id)
 {

@@ -22,6 +22,19 @@ enum rc revise_carry_over(int staged_fd, int previous_fd, struct err *err) MUST_
 bool revise_keeps_step(int staged_fd, int previous_fd, enum step step);
 
 /*
+ * revise_is_same_ground - in the worker: do both directories select and lay out the same, at the
+ * same costs, with the same documents? What is in extract/ then stays there (CONTRACT.md section
+ * 3). false also where it cannot be told
+ */
+bool revise_is_same_ground(int staged_fd, int previous_fd);
+
+/*
+ * revise_in_place - the revision of a delivery whose extraction stays: settings are replaced, the
+ * old ones put away Returns RC_OK; RC_TEMP it moved on meanwhile; RC_IO, RC_CORRUPT, RC_NOMEM
+ */
+enum rc revise_in_place(struct take_in *take, int64_t now_ns, struct err *err) MUST_CHECK;
+
+/*
  * revise_admit - undo what the old revision had extracted, exchange the directories, put the old
  * one away Returns RC_OK; RC_GONE the old one has moved on; RC_TEMP, RC_IO, RC_CORRUPT, RC_NOMEM
  */

@@ -45,8 +45,7 @@ static char first_of(const char *text)
     return text[0];
 }
 
-/* --- layout
- * ----------------------------------------------------------------------------------------- */
+/* --- layout --- */
 
 enum rc selection_layout(const struct order *order, const struct house_layout *layout,
                          struct arena *arena, struct layout_options *out, struct err *err)
@@ -93,8 +92,7 @@ enum rc selection_layout(const struct order *order, const struct house_layout *l
     return RC_OK;
 }
 
-/* --- extraction
- * ---------------------------------------------------------------------------------------- */
+/* --- extraction --- */
 
 static enum rc open_documents(struct opening *o, struct extraction_options *options,
                               struct err *err)
@@ -154,8 +152,7 @@ static enum rc open_extraction(struct opening *o, struct err *err)
     return rc == RC_OK ? extraction_open(&options, &o->out->extraction, err) : rc;
 }
 
-/* --- audience
- * ------------------------------------------------------------------------------------------ */
+/* --- audience --- */
 
 /* Who is never contacted: the lists of the delivery, then those of the channel, read again each
  * time. */

@@ -27,8 +27,7 @@ enum { PURGE_NAMES_MAX = 1 << 22 };
 /* One delivery's files together: more than any list of recipients of today (a billion rows). */
 #define TAKE_IN_BYTES_MAX (UINT64_C(256) << 30)
 
-/* --- before the work ----------------------------------------------------------------------------
- */
+/* --- before the work --- */
 
 /* Who dropped it, as the house knows people. */
 static enum rc find_dropper(const struct stage_env *env, uid_t uid, struct order_dropper *out,
@@ -169,8 +168,7 @@ void take_in_release(struct take_in *take)
     }
 }
 
-/* --- the work -----------------------------------------------------------------------------------
- */
+/* --- the work --- */
 
 static enum rc copy_drop(struct take_in *take, struct err *err)
 {
@@ -201,6 +199,9 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
                                           .revision = take->revision,
                                           .cell = cell};
         rc = prepare_run(&options, &prepared, problems, &err);
+    }
+    if (rc == RC_OK && !prepared.has_bad_rows && take->previous_fd >= 0) {
+        report->is_same_ground = revise_is_same_ground(take->staged_fd, take->previous_fd);
     }
     report->rows = prepared.rows;
     report->records = prepared.records;
@@ -235,8 +236,7 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
     }
 }
 
-/* --- after the work -----------------------------------------------------------------------------
- */
+/* --- after the work --- */
 
 enum rc take_in_refuse(const struct stage_env *env, int door, const char *name, const char *reason,
                        struct err *err)
@@ -313,6 +313,11 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
     switch ((enum report_outcome)report->outcome) {
     case REPORT_DONE:
     case REPORT_PREPARATION_ERROR:
+        take->keeps_place = report->is_same_ground != 0 && take->previous_stage == STAGE_EXTRACT;
+        if (take->keeps_place) {
+            take->result = TAKE_IN_TAKEN; /* its journal goes on where it is */
+            return RC_OK;
+        }
         if (take->revision > 1) {
             rc = revise_carry_over(take->staged_fd, take->previous_fd, err);
         }
@@ -393,6 +398,9 @@ static void remove_original(const struct take_in *take)
 
 static enum rc admit(struct take_in *take, int64_t now_ns, struct err *err)
 {
+    if (take->keeps_place) {
+        return revise_in_place(take, now_ns, err);
+    }
     enum rc rc = take->revision > 1 ? revise_admit(take, now_ns, err)
                                     : spool_admit(take->env->spool, take->id, take->id, err);
     if (rc == RC_OK) {

@@ -41,6 +41,7 @@ struct take_in {
     enum stage previous_stage;
     uint64_t revision; /* of this drop, from 1 */
     uint64_t size_bytes;
+    bool keeps_place; /* a revision that leaves the extraction alone */
     /* after commit */
     enum take_in_result result;
     enum delivery_state state;

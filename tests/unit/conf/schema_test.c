@@ -4,8 +4,7 @@
 #include "conf/schema.h"
 #include "unit/conf/support.h"
 
-/* --- problems ----------------------------------------------------------------------------------
- */
+/* --- problems --- */
 
 static void problems_rc__warnings_alone__are_ok(void **state)
 {
@@ -59,8 +58,7 @@ static void problems_add__text_longer_than_an_error__is_cut(void **state)
     problems_release(&problems);
 }
 
-/* --- trees -------------------------------------------------------------------------------------
- */
+/* --- trees --- */
 
 static enum rc parse(struct slice text, struct conf_tree **tree, struct err *err)
 {
@@ -120,8 +118,7 @@ static void conf_file_read__within_the_bound__is_whole(void **state)
     folder_remove(&folder);
 }
 
-/* --- tables ------------------------------------------------------------------------------------
- */
+/* --- tables --- */
 
 struct all {
     struct place at;

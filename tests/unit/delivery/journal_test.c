@@ -44,7 +44,7 @@ static enum rc read_all(struct slice bytes, struct seen *seen, struct journal_ta
     return journal_read(bytes, see, seen, tail, err);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 struct value_row {
     const char *value;
@@ -164,7 +164,7 @@ static void journal_end__who_is_no_word__is_refused(void **unused)
     }
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static void journal_read__escapes__are_undone(void **unused)
 {
@@ -358,7 +358,7 @@ static void journal_read__random_bytes__end_in_a_result(void **unused)
     }
 }
 
-/* --- the file -------------------------------------------------------------------------------- */
+/* --- the file --- */
 
 static void journal_append__twice__one_after_the_other(void **state)
 {

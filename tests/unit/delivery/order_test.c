@@ -3,8 +3,7 @@
 #include "unit/conf/sample.h"
 #include "unit/conf/support.h"
 
-/* --- a house, and orders read against it --------------------------------------------------------
- */
+/* --- a house, and orders read against it --- */
 
 static struct house *load_house(const char *text)
 {
@@ -181,8 +180,7 @@ static void order_read__every_setting__is_taken(void **state)
     order_free(order);
 }
 
-/* --- frozen ------------------------------------------------------------------------------------
- */
+/* --- frozen --- */
 
 static void check_round_trip(const struct order *order)
 {
@@ -317,8 +315,7 @@ static void order_write_part__one_setting_changes__only_its_part_does(void **sta
     house_free(house);
 }
 
-/* --- layers ------------------------------------------------------------------------------------
- */
+/* --- layers --- */
 
 static void order_read__defaults_campaign_delivery__the_nearest_wins(void **state)
 {
@@ -464,8 +461,7 @@ static void order_read__budget_without_target__is_off_with_a_warning(void **stat
     house_free(house);
 }
 
-/* --- refused -----------------------------------------------------------------------------------
- */
+/* --- refused --- */
 
 static void order_read__names_that_do_not_exist__are_refused_with_line(void **state)
 {
@@ -617,8 +613,7 @@ static void order_read__20000_damaged_texts__are_taken_or_refused(void **state)
     house_free(house);
 }
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 static void order_files__every_role__recipients_first(void **state)
 {
@@ -678,8 +673,7 @@ static void order_read__more_files_than_allowed__is_refused(void **state)
     buf_release(&text);
 }
 
-/* --- revisions ---------------------------------------------------------------------------------
- */
+/* --- revisions --- */
 
 static unsigned changes(const char *before, const char *after)
 {
@@ -718,8 +712,7 @@ static void order_changes__one_setting__gives_its_part_alone(void **state)
                      ORDER_CHANGED_ABOUT | ORDER_CHANGED_DOCUMENTS);
 }
 
-/* --- the house's part --------------------------------------------------------------------------
- */
+/* --- the house's part --- */
 
 static void house_refused(const char *text, const char *expected)
 {

@@ -121,7 +121,7 @@ static void view_fold__whole_life__finished_and_nothing_waits(void **unused)
     view_release(&view);
 }
 
-/* --- steps ----------------------------------------------------------------------------------- */
+/* --- steps --- */
 
 struct step_row {
     const char *lines; /* after TAKEN and OPENED, about content */
@@ -274,7 +274,7 @@ static void view_fold__same_file_twice__is_named_once(void **unused)
     view_release(&view);
 }
 
-/* --- states ---------------------------------------------------------------------------------- */
+/* --- states --- */
 
 static void view_fold__confirmation_pending__opens_the_step_delivery(void **unused)
 {
@@ -439,7 +439,7 @@ static void view_fold__unknown_event__state_reason_and_file_count(void **unused)
     view_release(&view);
 }
 
-/* --- damage ---------------------------------------------------------------------------------- */
+/* --- damage --- */
 
 static void view_fold__torn_tail__is_not_read_but_told(void **unused)
 {
@@ -511,7 +511,7 @@ static void view_fold__random_lines__end_in_a_result(void **unused)
     }
 }
 
-/* --- the file -------------------------------------------------------------------------------- */
+/* --- the file --- */
 
 static void view_load__written_by_the_journal__is_folded(void **state)
 {

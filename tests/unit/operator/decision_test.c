@@ -71,7 +71,7 @@ static void decision_read__least_of_all__optional_are_empty(void **unused)
     decision_release(&decision);
 }
 
-/* --- faults ---------------------------------------------------------------------------------- */
+/* --- faults --- */
 
 struct fault_row {
     const char *text;
@@ -189,7 +189,7 @@ static void decision_read__longest_comment__taken_one_more_refused(void **unused
     }
 }
 
-/* --- pairs ----------------------------------------------------------------------------------- */
+/* --- pairs --- */
 
 /* y available, n not in this version, . no such pair; in the order of enum verb:
  * approve reject withdraw reset restart send submit confirm hold release pause resume stop */
@@ -223,7 +223,7 @@ static void decision_read__every_pair__taken_refused_or_not_yet(void **unused)
     }
 }
 
-/* --- layout ---------------------------------------------------------------------------------- */
+/* --- layout --- */
 
 static bool same_setting(const config_setting_t *a, const config_setting_t *b)
 {
@@ -296,7 +296,7 @@ static void decision_read__layout__same_values_on_the_same_lines(void **unused)
     decision_release(&decision);
 }
 
-/* --- states ---------------------------------------------------------------------------------- */
+/* --- states --- */
 
 struct fit {
     enum step step;
@@ -378,7 +378,7 @@ static void decision_fits__agrees_with_the_machine_of_states(void **unused)
     }
 }
 
-/* --- random ---------------------------------------------------------------------------------- */
+/* --- random --- */
 
 static void decision_read__random_words__end_in_a_result(void **unused)
 {

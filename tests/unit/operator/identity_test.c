@@ -14,7 +14,7 @@
 
 enum { LIMIT = 100 };
 
-/* --- the file as it is ----------------------------------------------------------------------- */
+/* --- the file as it is --- */
 
 struct stat_row {
     mode_t mode;
@@ -167,7 +167,7 @@ static void identity_open__unreadable__stays_and_is_looked_at_again(void **state
     assert_int_equal(rc, RC_TEMP);
 }
 
-/* --- read once, look again ------------------------------------------------------------------- */
+/* --- read once, look again --- */
 
 typedef void change_fn(const struct folder *folder);
 
@@ -232,7 +232,7 @@ static void identity_read__disk_error__is_left_for_later(void **state)
     fs_drop(&fd);
 }
 
-/* --- who ------------------------------------------------------------------------------------- */
+/* --- who --- */
 
 static void identity_of_uid__operator_stranger_and_shared_account(void **unused)
 {

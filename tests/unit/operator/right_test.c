@@ -172,7 +172,7 @@ static void right_check__every_pair_person_and_setting__as_in_the_contract(void 
     assert_int_equal(cells, SCENARIO_COUNT * 26 * PERSONS);
 }
 
-/* --- is there anything to decide ------------------------------------------------------------- */
+/* --- is there anything to decide --- */
 
 struct moment {
     enum step step;
@@ -308,7 +308,7 @@ static void right_check__no_owner_or_lost_reviewers__an_administrator_is_left(vo
     assert_int_equal(right_check(&q, NULL, &err), RC_OK);
 }
 
-/* --- all = true ------------------------------------------------------------------------------ */
+/* --- all = true --- */
 
 static enum rc ask_all(size_t person, enum verb verb, const struct view_round *const *answers,
                        size_t count, size_t *wanted, struct err *err)
@@ -382,7 +382,7 @@ static void right_check__all__answer_of_a_person_who_left__still_counts_by_name(
     assert_int_equal(answer.wanted, 0);
 }
 
-/* --- people ---------------------------------------------------------------------------------- */
+/* --- people --- */
 
 static void people_find__unknown_or_null__is_null(void **unused)
 {

@@ -9,8 +9,7 @@
 
 #include <jansson.h>
 
-/* --- the stand-in ------------------------------------------------------------------------------
- */
+/* --- the stand-in --- */
 
 struct audience {
     struct buf payloads[4000];
@@ -40,8 +39,7 @@ enum rc audience_each(const struct audience *audience, audience_take *take, void
     return audience->rc;
 }
 
-/* --- a run -------------------------------------------------------------------------------------
- */
+/* --- a run --- */
 
 static const char *const COLUMNS[] = {"id", "name", "city"};
 static const struct layout_column LAYOUT_COLUMNS[] = {
@@ -153,8 +151,7 @@ static const char *text_at(const json_t *object, const char *key)
     return text;
 }
 
-/* --- what is written ---------------------------------------------------------------------------
- */
+/* --- what is written --- */
 
 static void extraction_run__zip__holds_data_manifest_and_documents(void **state)
 {
@@ -425,8 +422,7 @@ static void extraction_check__postal_address__gives_its_cause(void **state)
     trial_free(trial);
 }
 
-/* --- what is refused, and what goes wrong -------------------------------------------------------
- */
+/* --- what is refused, and what goes wrong --- */
 
 static void extraction_open__settings_that_do_not_fit__are_refused(void **state)
 {
