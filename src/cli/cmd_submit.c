@@ -223,10 +223,19 @@ static void foresee_refusal(struct submission *s)
     }
 }
 
+/* A bar shares its line with what is told next. */
+static void clear_bar(const struct submission *s)
+{
+    if (s->cli->has_bars) {
+        (void)fputs("\r\033[K", stderr);
+    }
+}
+
 static int tell_refusal(const struct submission *s)
 {
     struct buf reason = BUF_EMPTY;
     struct err err = {{0}};
+    clear_bar(s);
     enum rc rc = refusal_text(s->cli, s->refusal, &reason, &err);
     cli_say_error("%s: refused: %s", s->id, rc == RC_OK ? buf_text(&reason) : err.text);
     buf_release(&reason);
@@ -244,6 +253,7 @@ static int look_for_it(const struct submission *s)
     const struct view *view = &subject.view;
     if (view->revision > s->revision_before) {
         bool is_wrong = view->state == STATE_PREPARATION_ERROR;
+        clear_bar(s);
         out_line("%s: taken%s, %" PRIu64 " records and %" PRIu64 " seeds of %" PRIu64
                  " rows; now: %s",
                  s->id, view->revision > 1 ? " as a revision" : "", view->records, view->seeds,
@@ -292,10 +302,8 @@ static int wait_for_it(const struct submission *s)
         }
         pause_ms(DECIDE_POLL_MS);
     }
-    if (s->cli->has_bars) {
-        (void)fputs("\r\033[K", stderr);
-    }
     if (code == CLI_GO_ON) {
+        clear_bar(s);
         cli_say_error("%s: lies in inbox/ and was not taken yet: postroomd is not running", s->id);
         code = EX_TEMPFAIL;
     }
