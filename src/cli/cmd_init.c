@@ -48,7 +48,6 @@ struct part {
 static const struct part PARTS[] = {
     {"etc/", 0755, NULL},
     {"etc/conf.d/", 0755, NULL},
-    {"spool/", 0750, NULL},
     {"templates/", 0755, NULL},
     {"deliveries/", 0755, NULL},
     {"deliveries/first/", 0755, NULL},
@@ -132,6 +131,21 @@ static int open_place(const char *path, int *out_fd)
     return CLI_GO_ON;
 }
 
+/* The whole spool, as the daemon would make it: so a drop finds its door before the daemon has
+ * started. */
+static enum rc make_spool(const char *path, struct err *err)
+{
+    struct buf spool_path = BUF_EMPTY;
+    struct spool *spool = NULL;
+    const struct spool_options options = {.group = -1};
+    buf_add_format(&spool_path, "%s/spool", path);
+    enum rc rc = buf_ok(&spool_path, err);
+    rc = rc == RC_OK ? spool_open(buf_text(&spool_path), NULL, &options, &spool, err) : rc;
+    spool_free(spool);
+    buf_release(&spool_path);
+    return rc;
+}
+
 static void print_next(const char *path)
 {
     out_line("made %s: etc/postroom.conf, spool/, templates/, deliveries/first/", path);
@@ -153,7 +167,8 @@ int cmd_init(struct cli *cli, int argc, char **argv)
     code = code == CLI_GO_ON ? write_conf(&conf) : code;
     code = code == CLI_GO_ON ? open_place(argv[0], &dirfd) : code;
     if (code == CLI_GO_ON) {
-        enum rc rc = make_all(dirfd, buf_slice(&conf), &err);
+        enum rc rc = make_spool(argv[0], &err);
+        rc = rc == RC_OK ? make_all(dirfd, buf_slice(&conf), &err) : err_add(&err, rc, "spool");
         if (rc == RC_OK) {
             print_next(argv[0]);
             code = EX_OK;
