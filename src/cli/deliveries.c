@@ -32,6 +32,7 @@ struct walk {
     int (*fn)(void *ctx, const struct subject *subject);
     void *ctx;
     int code;
+    int denied; /* CLI_GO_ON, or 77: one may not be read by the caller */
 };
 
 static enum rc visit(void *ctx, const char *id)
@@ -47,8 +48,9 @@ static enum rc visit(void *ctx, const char *id)
         walk->code = cli_no_memory();
         return RC_STATE;
     }
-    if (rc != RC_OK) {
-        cli_say_error("%s", err.text);
+    if (rc != RC_OK) { /* the others are shown all the same */
+        int code = cli_fail(rc, &err);
+        walk->denied = code == EX_NOPERM ? code : walk->denied;
         return RC_OK;
     }
     walk->code = walk->fn(walk->ctx, &subject);
@@ -59,7 +61,7 @@ static enum rc visit(void *ctx, const char *id)
 int deliveries_each(struct cli *cli, unsigned stages,
                     int (*fn)(void *ctx, const struct subject *subject), void *ctx)
 {
-    struct walk walk = {cli, STAGE_PENDING, fn, ctx, CLI_GO_ON};
+    struct walk walk = {cli, STAGE_PENDING, fn, ctx, CLI_GO_ON, CLI_GO_ON};
     for (unsigned i = 0; i < STAGE_COUNT; i++) {
         struct err err = {{0}};
         if ((stages >> i & 1U) == 0) {
@@ -74,7 +76,7 @@ int deliveries_each(struct cli *cli, unsigned stages,
             return cli_fail(rc, &err);
         }
     }
-    return CLI_GO_ON;
+    return walk.denied;
 }
 
 /* --- one --- */
