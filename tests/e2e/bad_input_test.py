@@ -803,7 +803,7 @@ class AllAtOnce(Case):
             h.decide("nope", "target", "approve")
             h.drop(f"good{n}")
             h.until(lambda: h.place(f"good{n}") == ["outbox"], "the next good delivery")
-        h.until(lambda: len(h.refused()) == 18, "every bad drop answered")
+        h.until(lambda: len(h.refused()) == 18, "every bad drop answered", timeout=20)
         self.assertIsNone(daemon.poll())
         self.assertEqual(h.stop(), 0)
 

@@ -271,6 +271,16 @@ class Readiness(Case):
         h.stop()
         self.assertIn("STOPPING=1", listener.recv(4096).decode())
 
+    def test_status_tells_what_was_done(self):
+        h = self.house()
+        h.make_spool()
+        h.start()
+        for n in range(3):
+            h.drop(f"a{n}")
+            h.until(lambda: h.place(f"a{n}") == ["outbox"], "handed over")
+        h.until(lambda: h.status().get("handed_over") == 3, "the last change is told too", timeout=5)
+        self.assertEqual(h.status()["deliveries"], {"handed-over": 3})
+
     def test_modes_of_the_doors_and_the_rest(self):
         h = self.house()
         h.make_spool()
@@ -297,6 +307,48 @@ class SideBySide(Case):
         h.until(lambda: look.state(h, "big") == "extraction-to-approve", "the big one too")
         when = {id: next(e["time"] for e in look.events(h, id) if e["event"] == "extracted") for id in ("big", "small")}
         self.assertTrue(busy or when["small"] < when["big"], "the small one was done before the big one")
+
+    def test_a_stop_in_the_middle_of_an_extraction_ends_it_without_archive_or_cost(self):
+        h = self.slow_house()
+        h.drop("a", {"recipients.csv": big()})
+        daemon = h.start()
+        h.until(lambda: h.place("a") == ["extract"] and children(daemon.pid), "being extracted")
+        h.decide("a", "delivery", "stop")
+        h.until(lambda: h.place("a") == ["done"], "stopped")
+        self.assertEqual((look.state(h, "a"), h.pickup()), ("stopped", []))
+        for name in ("cost", "stock"):
+            keys = [k for k in look.keys(h, name) if k.startswith("a/")]
+            self.assertIn(keys, ([], ["a/extraction/1", "a/extraction/1/reversed"]))
+        self.assertEqual(h.refused(), {})
+
+    def test_a_hold_in_the_middle_of_an_extraction_keeps_it_from_the_router(self):
+        h = self.slow_house()
+        h.drop("a", {"recipients.csv": big()})
+        h.start()
+        h.until(lambda: h.place("a") == ["extract"], "being extracted")
+        h.decide("a", "delivery", "hold")
+        h.until(lambda: "extracted" in look.names_of_events(h, "a") or "held" in look.names_of_events(h, "a"), "held")
+        h.drop("small", {"recipients.csv": house.recipients(3)})
+        h.until(lambda: h.place("small") == ["outbox"], "another goes past it")
+        h.until(lambda: "held" in look.names_of_events(h, "a"), "held")
+        self.assertEqual([p.name for p in h.pickup() if "_a_" in p.name], [])
+        h.decide("a", "delivery", "release")
+        h.until(lambda: h.place("a") == ["outbox"], "handed over once it is released")
+
+    def test_a_revision_in_the_middle_of_an_extraction_replaces_it(self):
+        h = self.slow_house(approvals="extraction = true;")
+        h.drop("a", {"recipients.csv": big()})
+        h.start()
+        h.until(lambda: h.place("a") == ["extract"], "being extracted")
+        h.drop("a", {"recipients.csv": house.recipients(4)})
+        h.until(lambda: h.place("a") and [e for e in look.events(h, "a") if e["event"] == "taken"][-1]["revision"] == "2"
+                and look.state(h, "a") == "extraction-to-approve", "the revision extracted")
+        self.assertEqual(h.refused(), {})
+        h.decide("a", "extraction", "approve")
+        h.until(lambda: h.place("a") == ["outbox"], "handed over")
+        self.assertEqual([look.manifest(p)["records"] for p in h.pickup()], [4])
+        keys = [k for k in look.keys(h, "cost")]
+        self.assertEqual(len([k for k in keys if not k.endswith("/reversed")]) - len([k for k in keys if k.endswith("/reversed")]), 1, keys)
 
     def test_progress_is_told_while_it_works(self):
         h = self.slow_house()
