@@ -243,6 +243,11 @@ class Case(unittest.TestCase):
             self.skipTest(f"{program} is not installed")
 
 
+def whole_tests(tests):
+    """Their ids; several subtests of one test count as that test."""
+    return {getattr(test, "test_case", test).id() for test in tests}
+
+
 def main():
     """Runs the calling script's tests, or those that an argument names; the COUNTS line is read by tests/run."""
     loader = unittest.TestLoader()
@@ -251,6 +256,7 @@ def main():
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     for test, reason in result.skipped:
         print(f"SKIPPED: {test.id().removeprefix('__main__.')}: {reason}")
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    print(f"COUNTS {result.testsRun - failed - len(result.skipped)} {failed} {len(result.skipped)}")
+    failed = whole_tests(test for test, _ in result.failures + result.errors) | whole_tests(result.unexpectedSuccesses)
+    skipped = whole_tests(test for test, _ in result.skipped) - failed
+    print(f"COUNTS {max(0, result.testsRun - len(failed) - len(skipped))} {len(failed)} {len(skipped)}")
     sys.exit(1 if failed else 0)

@@ -67,8 +67,9 @@ class Row:
         self.line = line
         self.cells = cells
         self.fields = dict(zip(names, cells))
-        self.is_sound = (len(cells) == len(names) and RECORD.fullmatch(raw) is not None and "\0" not in raw and LONE_CR not in raw
-                         and not any("\udc80" <= c <= "\udcff" for c in raw) and cells[0] != "")
+        self.is_sound = (len(cells) == len(names) and RECORD.fullmatch(raw) is not None
+                         and "\0" not in raw and LONE_CR not in raw and cells[0] != ""
+                         and not any("\udc80" <= c <= "\udcff" for c in raw))
         self.key = cells[0] if self.is_sound else ""
         self.cause = None
 
@@ -228,7 +229,7 @@ def cost_text(rule):
 
 
 def read_journal(path):
-    """Entries of a ledger file, its chain worked out anew: [(date, key, [(account, amount, commodity)], number, hash)]"""
+    """Entries of a ledger file, its chain worked out anew: (date, key, postings, number, hash)"""
     previous, entries = "0" * 64, []
     text = path.read_bytes()
     assert text == b"" or text.endswith(b"\n\n"), f"{path.name} does not end in one blank line"
@@ -373,7 +374,8 @@ class Independent(house.Case):
              "minimum": "25.00"},
             {"category": "setup", "type": "never", "rule": "fixed", "amount": "1.00", "selected": False}]
         target = """file = "recipients.csv"; exclude = [ "suppressed.csv", "more.csv" ]; seeds = "seeds.csv";
-            where = "consent_mail = '1' and segment in ('gold', 'silver', 'none') and not balance < -1.5 or city like 'Saint-%' or email is empty and not language = 'fr'";
+            where = "consent_mail = '1' and segment in ('gold', 'silver', 'none') and not balance < -1.5 "
+                    "or city like 'Saint-%' or email is empty and not language = 'fr'";
             dedupe = [ "last_name", "address1", "postcode" ]; order = [ "postcode", "-city", "address1" ];"""
         made = self.run_house("variant-csv", {
             "recipients.csv": data, "suppressed.csv": suppressed, "seeds.csv": seeds,
