@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -21,7 +22,6 @@
 #include <unistd.h>
 
 enum { BAR_PERIOD_MS = 100 };
-#define DRY_MEMORY_BYTES (INT64_C(1) << 30)
 
 /* --- the name --- */
 
@@ -216,16 +216,12 @@ static int settle(struct checking *checking, enum rc rc, const struct err *err)
     return cli_fail(rc, err);
 }
 
-/*
- * A dry run has no directory for what does not fit into memory (stage/prepare.h), so it gets more
- * memory than a worker of the daemon: what is counted are 16 bytes for each key, 600 MiB hold some
- * 35 million.
- */
-static void allow_memory(struct house *house)
+/* What does not fit into memory goes where temporary files go; -1 where there is no such place. */
+static int open_spill_dir(void)
 {
-    if (house->extract.memory_bytes < DRY_MEMORY_BYTES) {
-        house->extract.memory_bytes = DRY_MEMORY_BYTES;
-    }
+    const char *path = getenv("TMPDIR");
+    return open(path == NULL || path[0] == '\0' ? "/tmp" : path,
+                O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **out)
@@ -242,10 +238,10 @@ int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **o
     problems_init(&checking->problems);
     checking->cli = cli;
     *out = checking;
-    allow_memory(cli->house);
     struct prepare_options options = {.dirfd = dirfd,
                                       .previous_fd = -1,
                                       .is_dry = true,
+                                      .spill_fd = -1,
                                       .house = cli->house,
                                       .dropper = &dropper,
                                       .id = id,
@@ -257,8 +253,10 @@ int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **o
     struct err err = {{0}};
     struct progress_cell cell = {0};
     options.cell = &cell;
+    options.spill_fd = open_spill_dir();
     struct job job = {.options = options, .checking = checking, .err = &err};
     enum rc rc = count_rows(&job, cli->has_bars);
+    fs_drop(&options.spill_fd);
     struct prepared *prepared = &checking->prepared;
     if (rc == RC_OK && !prepared->has_bad_rows && cli->spool != NULL) {
         struct err ignored; /* a stock that cannot be read is no fault of the delivery */

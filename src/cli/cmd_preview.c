@@ -12,7 +12,6 @@
 #include "cli/preview.h"
 
 #include "base/number.h"
-#include "pack/extraction_inner.h"
 #include "stage/selection.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -30,6 +29,7 @@ enum { PREVIEW_ROWS = 5, PREVIEW_COLUMNS = 2 };
 struct preview {
     struct cli *cli;
     const struct layout *layout;
+    const struct extraction *extraction;
     struct preview_codes codes;
     bool is_archive;
     uint64_t first; /* rows wanted, from 1 */
@@ -40,17 +40,6 @@ struct preview {
 };
 
 /* --- rows --- */
-
-/* extraction_payload() puts a count behind what the layout gave: see pack/extraction_inner.h. */
-static struct slice cut_count(struct slice payload)
-{
-    if (payload.len > 0 && (unsigned char)payload.ptr[payload.len - 1] == PAYLOAD_COUNT_IS_LONG &&
-        payload.len > sizeof(uint32_t)) {
-        payload.len -= sizeof(uint32_t);
-    }
-    payload.len -= payload.len > 0;
-    return payload;
-}
 
 static void print_values(struct preview *preview, bool is_seed)
 {
@@ -80,8 +69,7 @@ static enum rc take_row(void *ctx, struct slice payload, bool is_seed, struct er
         return RC_OK;
     }
     buf_clear(&preview->line);
-    enum rc rc =
-        layout_emit(preview->layout, cut_count(payload), preview->row, &preview->line, err);
+    enum rc rc = extraction_emit(preview->extraction, payload, preview->row, &preview->line, err);
     if (rc != RC_OK) {
         return rc;
     }
@@ -102,6 +90,7 @@ static enum rc print_rows(struct preview *preview, const struct selection *selec
     if (rc != RC_OK) {
         return rc;
     }
+    preview->extraction = selection->extraction;
     preview->layout = extraction_layout(selection->extraction);
     if (preview->is_archive) {
         layout_header_row(preview->layout, &preview->line);

@@ -89,6 +89,7 @@ struct loading {
     struct house *house;
     struct schema_reader reader;
     struct problems *problems;
+    bool has_unread; /* a file that could not be parsed */
 };
 
 /* The elements of `campaigns` in one tree, beside the structs that were just read from them. */
@@ -141,6 +142,7 @@ static enum rc load_file(struct loading *loading, const char *path, struct err *
     rc = conf_tree_parse(buf_slice(&bytes), GUARD_ETC, file, loading->problems, &tree, err);
     if (rc == RC_PERM || rc == RC_RANGE) {
         rc = RC_OK; /* told in problems; the other files are still looked at */
+        loading->has_unread = true;
         goto out;
     }
     if (rc != RC_OK) {
@@ -283,7 +285,15 @@ enum rc house_load(const char *path, struct house **out, struct problems *proble
         house_free(house);
         return err_set(err, rc, "%s", fault.text);
     }
-    house_check(house, problems);
+    for (size_t i = 0; i < loading.reader.seen_count; i++) {
+        if (loading.reader.seen[i].field == (const void *)&house->timezone) {
+            house->timezone_at = loading.reader.seen[i].at;
+        }
+    }
+    /* A file that could not be parsed says nothing of what is missing. */
+    if (!loading.has_unread) {
+        house_check(house, problems);
+    }
     rc = problems_rc(problems, err);
     if (rc != RC_OK) {
         house_free(house);

@@ -250,7 +250,8 @@ struct house {
     const char *group;   /* the operators' group, NULL: that of the process */
     int64_t settle_ns;
     const char *timezone;
-    const char *currency; /* three capital letters */
+    struct place timezone_at; /* where it was written; line 0: nowhere */
+    const char *currency;     /* three capital letters */
     bool owner_confirmation;
     bool four_eyes;
     bool notices;

@@ -47,7 +47,7 @@ static void check_globals(const struct house *house, struct problems *problems)
     if (house->spool == NULL) {
         problems_add(problems, at, "spool is missing; add spool = \"../spool\";");
     }
-    check_timezone(house, at, problems);
+    check_timezone(house, house->timezone_at.line > 0 ? house->timezone_at : at, problems);
     const char *c = house->currency;
     if (!is_capital(c[0]) || !is_capital(c[1]) || !is_capital(c[2])) {
         problems_add(problems, at, "currency '%s' is no ISO 4217 code; write one like \"EUR\"", c);

@@ -143,6 +143,9 @@ static void settle_rest(struct gang *gang)
 {
     struct progress_cell *cell = progress_cell(gang->crew->progress, gang->place);
     uint32_t at = atomic_load(&cell->phase);
+    bool is_unmade = WIFEXITED(gang->status) && WEXITSTATUS(gang->status) == WORKER_EXIT_SETUP;
+    at = at == 0 ? 1 : at; /* it died before its first job: that one is told, or it would be tried
+                              without end */
     char how[WORKER_END_BYTES];
     worker_end_text(gang->status, how);
     for (uint32_t i = 0; i < gang->batch->job_count; i++) {
@@ -151,7 +154,8 @@ static void settle_rest(struct gang *gang)
         }
         struct stage_report report = {.job = i, .outcome = REPORT_NOT_RUN};
         if (i + 1 == at) {
-            report.outcome = REPORT_DIED;
+            /* A machine that cannot make workers says nothing against the job. */
+            report.outcome = is_unmade ? REPORT_TEMP : REPORT_DIED;
             (void)snprintf(report.text, sizeof report.text, "the worker ended: %s", how);
             log_event(LOG_LEVEL_ERROR, "worker-died", gang->batch->jobs[i].id, "kind=%s end=\"%s\"",
                       gang->batch->kind->name, how);

@@ -15,6 +15,7 @@
 
 /* After a temporary fault a door is looked at again so much later. */
 #define DOOR_RETRY_NS (2 * NS_PER_SECOND)
+#define FOLDER_LOOK_NS NS_PER_SECOND
 #define SETTLE_SLACK_NS (NS_PER_SECOND / 2)
 #define DECISION_RETRY_NS (NS_PER_SECOND / 10)
 
@@ -95,7 +96,12 @@ static enum rc on_inbox(void *ctx, const struct drop *drop)
     if (drop->fault[0] != '\0') {
         return refuse(engine, spool_dir(engine->env.spool, SPOOL_INBOX), drop);
     }
-    const struct item *intaking = items_find(engine->intaking, drop->id);
+    struct item *intaking = items_find(engine->intaking, drop->id);
+    if (intaking != NULL && intaking->work == WORK_IN_FLIGHT &&
+        intaking->weight_bytes != drop->ino) {
+        intaking->is_unfinished =
+            true; /* another drop of this id: looked at when the first is done */
+    }
     if (intaking != NULL && (intaking->work == WORK_IN_FLIGHT || intaking->due_ns > scan->now_ns)) {
         if (intaking->work != WORK_IN_FLIGHT) {
             look_again(&scan->next_ns, intaking->due_ns);
@@ -144,7 +150,8 @@ enum { DECISIONS_MAX = 20000 }; /* of one scan; the rest is found by the next */
 
 struct decision_scan {
     struct scan scan;
-    const char *folder;
+    const char *folder; /* NULL: the door itself */
+    int door;           /* descriptor of what is being scanned */
     struct decision_file *files;
     size_t count;
     size_t capacity;
@@ -171,6 +178,13 @@ static enum rc keep_decision(struct decision_scan *scan, const struct drop *drop
     return RC_OK;
 }
 
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t name_len = strlen(name);
+    size_t len = strlen(suffix);
+    return name_len > len && strcmp(name + name_len - len, suffix) == 0;
+}
+
 static enum rc on_approved(void *ctx, const struct drop *drop)
 {
     struct decision_scan *scan = ctx;
@@ -188,7 +202,12 @@ static enum rc on_approved(void *ctx, const struct drop *drop)
         return RC_OK;
     }
     if (drop->fault[0] != '\0') {
-        return refuse(engine, spool_dir(engine->env.spool, SPOOL_APPROVED), drop);
+        return refuse(engine, scan->door, drop);
+    }
+    if (!has_suffix(drop->name, ".conf") && !has_suffix(drop->name, ".sig")) {
+        struct drop other = *drop;
+        other.fault = "is no approval file; give it a name that ends in .conf";
+        return refuse(engine, scan->door, &other);
     }
     return scan->count < DECISIONS_MAX ? keep_decision(scan, drop) : RC_OK;
 }
@@ -242,6 +261,10 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
         engine_fail(engine, rc, &err, "decision", NULL);
         break;
     }
+    if (decided.is_unfinished) {
+        log_event(LOG_LEVEL_WARNING, "decision-unfinished", decided.id, "reason=\"%s\"", err.text);
+        item_unfinished(engine, decided.id);
+    }
     door_moves_remove(engine->approved_moves, file->name);
     if (door != approved) {
         fs_drop(&door);
@@ -260,11 +283,13 @@ void doors_scan_approved(struct engine *engine, int64_t now_ns)
         .now_ns = now_ns, .settle_ns = engine->house->settle_ns, .moves = engine->approved_moves};
     int approved = spool_dir(engine->env.spool, SPOOL_APPROVED);
     engine->approved_look_ns = INT64_MAX;
+    scan.door = approved;
     enum rc rc = door_scan(approved, &options, on_approved, &scan, &err);
     for (size_t i = 0; rc == RC_OK && i < scan.folder_count; i++) {
         int folder = -1;
         scan.folder = scan.folders[i];
         rc = fs_open_dir(approved, scan.folder, &folder, &err);
+        scan.door = folder;
         rc = rc == RC_OK ? door_scan(folder, &options, on_approved, &scan, &err) : rc;
         fs_drop(&folder);
     }
@@ -279,6 +304,9 @@ void doors_scan_approved(struct engine *engine, int64_t now_ns)
         decide(engine, &scan.files[i], now_ns, &scan.scan.next_ns);
     }
     free(scan.files);
+    if (scan.folder_count > 0) {
+        look_again(&scan.scan.next_ns, now_ns + FOLDER_LOOK_NS); /* they are not watched */
+    }
     look_again(&engine->approved_look_ns, scan.scan.next_ns);
     engine->is_approved_settling = scan.scan.is_settling;
 }

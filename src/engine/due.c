@@ -50,6 +50,15 @@ struct item *item_at(struct engine *engine, const char *id, enum delivery_state 
     return item;
 }
 
+void item_unfinished(struct engine *engine, const char *id)
+{
+    /* Its true state is read when it is looked at; any that is on its way will do. */
+    struct item *item = item_at(engine, id, STATE_TARGET_READY);
+    if (item != NULL) {
+        item->is_unfinished = true;
+    }
+}
+
 /* Later, because the world was in the way. */
 static void set_back(struct engine *engine, struct item *item, const struct err *err, enum rc rc,
                      int64_t now_ns)
@@ -92,6 +101,12 @@ static bool window_is_open(const struct house *house, int64_t now_ns, int64_t *o
     bool is_open = start < end ? minute >= start && minute < end : minute >= start || minute < end;
     *out_next_ns = is_open ? now_ns : clock_next_local(now_ns, start);
     return is_open;
+}
+
+bool due_window_is_open(const struct engine *engine, int64_t now_ns)
+{
+    int64_t next_ns = 0;
+    return window_is_open(engine->house, now_ns, &next_ns);
 }
 
 /* The instant at which this extraction may begin, as far as known now; now_ns or earlier: at once.
@@ -154,10 +169,8 @@ static enum rc at_handed_over(struct engine *engine, struct item *item, struct s
     if (item->due_ns > now_ns) {
         return RC_OK;
     }
-    const char *reason =
-        subject->order->finish_on == HOUSE_FINISH_HAND_OVER ? NULL : "returns_wait is over";
-    enum rc rc = settle_end(&engine->env, subject, EVENT_FINISHED, reason, now_ns, err);
-    engine->is_unsynced = true;
+    enum rc rc =
+        settle_end(&engine->env, subject, EVENT_FINISHED, settle_reason(subject), now_ns, err);
     item->state = subject->view.state;
     return rc;
 }
@@ -199,22 +212,32 @@ static enum rc act_by_state(struct engine *engine, struct item *item, struct sub
     return rc;
 }
 
+/* What an earlier fault left half done is ended first: a decision without its line, a place that is
+ * not the state's. */
+static enum rc finish(struct engine *engine, struct item *item, struct subject *subject,
+                      int64_t now_ns, struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (item->is_unfinished) {
+        rc = decide_again(&engine->env, subject, now_ns, err);
+        item->is_unfinished = rc != RC_OK;
+    }
+    return rc == RC_OK ? subject_move(&engine->env, subject, err) : rc;
+}
+
 static void advance(struct engine *engine, struct item *item, int64_t now_ns)
 {
     struct err err = {{0}};
     struct subject subject = SUBJECT_NONE;
     item->work = WORK_NONE;
     item->due_ns = INT64_MAX;
-    if (state_is_terminal(item->state)) {
-        forget(engine, item);
-        return;
-    }
     enum rc rc = subject_open(engine->env.spool, item->id, &subject, &err);
     if (rc == RC_GONE) {
         log_event(LOG_LEVEL_ERROR, "delivery-vanished", item->id, "stage=none");
         items_remove(engine->items, item);
         return;
     }
+    rc = rc == RC_OK ? finish(engine, item, &subject, now_ns, &err) : rc;
     rc = rc == RC_OK ? act_by_state(engine, item, &subject, now_ns, &err) : rc;
     subject_close(&subject);
     if (rc != RC_OK) {
@@ -267,17 +290,44 @@ static size_t open_group(struct engine *engine, struct hand_over *group, struct 
     return count;
 }
 
-/* What ends with the hand-over ends at once, while it is open. */
-static void after_hand_over(struct engine *engine, struct item *item, struct subject *subject,
-                            int64_t now_ns)
+/* What ends with the hand-over ends in the same group: the lines, one sync, the moves to done/. */
+static void end_group(struct engine *engine, struct hand_over *group, struct item **items,
+                      size_t count, int64_t now_ns)
 {
     struct err err = {{0}};
-    item->state = subject->view.state;
-    enum rc rc = at_handed_over(engine, item, subject, now_ns, &err);
+    bool is_any = false;
+    for (size_t i = 0; i < count; i++) {
+        struct hand_over *one = &group[i];
+        items[i]->state = one->subject.view.state;
+        items[i]->due_ns = settle_due(&one->subject);
+        if (one->rc == RC_OK && items[i]->due_ns <= now_ns) {
+            one->rc = settle_say(&one->subject, EVENT_FINISHED, settle_reason(&one->subject),
+                                 now_ns, &one->err);
+            is_any = is_any || one->rc == RC_OK;
+        }
+    }
+    enum rc rc = is_any ? spool_sync(engine->env.spool, &err) : RC_OK;
     if (rc != RC_OK) {
-        set_back(engine, item, &err, rc, now_ns);
-    } else if (state_is_terminal(item->state)) {
-        forget(engine, item);
+        engine_fail(engine, rc, &err, "sync", NULL);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct hand_over *one = &group[i];
+        if (one->rc == RC_OK) {
+            one->rc = subject_move(&engine->env, &one->subject, &one->err);
+            items[i]->state = one->subject.view.state;
+        }
+        if (one->rc == RC_PERM && items[i]->state == STATE_FAILED) {
+            log_event(LOG_LEVEL_ERROR, "hand-over-failed", items[i]->id, "reason=\"%s\"",
+                      one->err.text);
+            forget(engine, items[i]);
+        } else if (one->rc != RC_OK && !state_is_terminal(items[i]->state)) {
+            set_back(engine, items[i], &one->err, one->rc, now_ns);
+        } else if (one->rc != RC_OK) {
+            item_wake(engine, items[i]); /* its line is there, its place is not */
+        } else if (state_is_terminal(items[i]->state)) {
+            forget(engine, items[i]);
+        }
     }
 }
 
@@ -294,18 +344,17 @@ void due_publish(struct engine *engine, int64_t now_ns)
         return;
     }
     enum rc rc = hand_over_group(&engine->env, group, count, now_ns, &err);
-    for (size_t i = 0; i < count; i++) {
-        if (group[i].rc == RC_OK) {
-            engine->counters.handed_over++;
-            items[i]->failures = 0;
-            after_hand_over(engine, items[i], &group[i].subject, now_ns);
-        } else if (rc == RC_OK) {
-            set_back(engine, items[i], &group[i].err, group[i].rc, now_ns);
-        }
-        subject_close(&group[i].subject);
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        engine->counters.handed_over += group[i].rc == RC_OK;
+        items[i]->failures = group[i].rc == RC_OK ? 0 : items[i]->failures;
     }
-    if (rc != RC_OK) {
+    if (rc == RC_OK) {
+        end_group(engine, group, items, count, now_ns);
+    } else {
         engine_fail(engine, rc, &err, "hand-over", NULL);
+    }
+    for (size_t i = 0; i < count; i++) {
+        subject_close(&group[i].subject);
     }
     engine->is_unsynced = true;
 }

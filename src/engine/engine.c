@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 enum {
-    WAIT_MAX_MS = 60 * 1000, /* the listing is the truth: look at the doors at least so often */
-    WAIT_BUSY_MS = 250,      /* while workers are at work: for their progress */
+    WAIT_MAX_MS = 60 * 1000,
+    WAIT_BUSY_MS = 250, /* while workers are at work: for their progress */
     DESCRIPTORS_WANTED = 65536,
     LOCK_TRIES = 500, /* 5 s: a killed worker may be in a long write */
     LOCK_PAUSE_MS = 10,
@@ -35,6 +35,9 @@ enum {
     ORIGINALS_MAX = 50000,
     ONCE_TRIES = 3 /* `--once` waits while a drop that cannot be read now was tried less often */
 };
+
+/* The listing is the truth: the doors are looked at at least so often. */
+#define FULL_LOOK_NS (60 * NS_PER_SECOND)
 
 /* `--once` waits for what falls due within so long. */
 #define ONCE_PATIENCE_NS (2 * NS_PER_SECOND)
@@ -107,6 +110,14 @@ static bool is_same_text(const char *a, const char *b)
     return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
 }
 
+static int64_t operators_gid(const struct house *house);
+static enum rc make_routers(struct engine *engine, struct err *err);
+
+static void wake_waiting(void *ctx, struct item *item)
+{
+    item_wake(ctx, item);
+}
+
 /* SIGHUP: the new configuration, or the old one if the new one is wrong. */
 static void reload(struct engine *engine)
 {
@@ -127,6 +138,13 @@ static void reload(struct engine *engine)
     engine->retired[engine->retired_count++] = engine->house; /* jobs at work may point into it */
     engine->house = house;
     engine->env.house = house;
+    engine->env.group_gid = operators_gid(house);
+    engine->stock_day = INT32_MIN; /* new lines are opened */
+    enum rc rc = make_routers(engine, &err);
+    if (rc != RC_OK) {
+        engine_fail(engine, rc, &err, "routers", NULL);
+    }
+    items_each(engine->items, wake_waiting, engine); /* hours and windows may be others now */
     log_event(LOG_LEVEL_INFO, "reloaded", NULL, "operators=%zu campaigns=%zu",
               house->operator_count, house->campaign_count);
 }
@@ -234,6 +252,11 @@ static int open_house(struct engine *engine)
     engine->env.house = engine->house;
     engine->env.group_gid = operators_gid(engine->house);
     engine->env.may_override = user_may_override();
+    /* What the daemon makes belongs to the operators' group, so that they can read it. */
+    if (engine->env.group_gid >= 0 && setegid((gid_t)engine->env.group_gid) != 0) {
+        log_event(LOG_LEVEL_WARNING, "no-group", engine->house->group,
+                  "this process is not a member of it");
+    }
     struct spool_options options = {.group = engine->env.group_gid};
     enum rc rc = spool_open(engine->house->spool, engine->house->routers, &options,
                             &engine->env.spool, &err);
@@ -272,9 +295,13 @@ static enum rc open_ledger(struct engine *engine, const char *name, struct ledge
     return rc;
 }
 
-static void on_recovered(void *ctx, const char *id, enum delivery_state state)
+static void on_recovered(void *ctx, const char *id, enum delivery_state state, bool is_unfinished)
 {
-    (void)item_at(ctx, id, state);
+    if (is_unfinished) {
+        item_unfinished(ctx, id);
+    } else {
+        (void)item_at(ctx, id, state);
+    }
 }
 
 static enum rc make_routers(struct engine *engine, struct err *err)
@@ -400,7 +427,7 @@ static void turn(struct engine *engine)
     }
     crew_look(engine->crew);
     free_retired(engine);
-    status_write(engine, false);
+    status_write(engine, STATUS_IN_TURN);
 }
 
 /* Lines that nothing outside depends on share one sync when there is nothing better to do. */
@@ -457,7 +484,9 @@ static int wait_ms(struct engine *engine)
 static void look_for_retry(void *ctx, struct item *mark)
 {
     bool *is_any = ctx;
-    *is_any = *is_any || mark->work == WORK_IN_FLIGHT || mark->failures < ONCE_TRIES;
+    /* One that was taken back by its owner while it waited is forgotten after a moment. */
+    bool is_fresh = mark->due_ns + ONCE_PATIENCE_NS * 2 > clock_now_ns();
+    *is_any = *is_any || mark->work == WORK_IN_FLIGHT || (mark->failures < ONCE_TRIES && is_fresh);
 }
 
 /* `--once`: may the world still move without people and hours? */
@@ -466,8 +495,9 @@ static bool is_quiet(struct engine *engine)
     bool is_retrying = false;
     items_each(engine->intaking, look_for_retry, &is_retrying);
     return crew_busy(engine->crew) == 0 && !has_queued(engine) && engine->drops == NULL &&
-           engine->extract.first == NULL && !engine->is_inbox_settling &&
-           !engine->is_approved_settling && !engine->is_inbox_retrying && !is_retrying &&
+           engine->extract.first == NULL && engine->inbox_look_ns > clock_now_ns() &&
+           !engine->is_inbox_settling && !engine->is_approved_settling &&
+           !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
 }
 
@@ -490,6 +520,7 @@ static void run(struct engine *engine)
         bool is_idle = timeout_ms > 0 && crew_busy(engine->crew) == 0;
         if (timeout_ms > 0) {
             sync_idle(engine);
+            status_write(engine, is_idle ? STATUS_AT_REST : STATUS_IN_TURN);
         }
         if (purge_originals(engine, is_idle)) {
             timeout_ms = 0;
@@ -507,7 +538,8 @@ static void run(struct engine *engine)
         }
         int64_t now_ns = clock_now_ns();
         due_wake(engine, now_ns);
-        if (timeout_ms == WAIT_MAX_MS) {
+        if (clock_monotonic_ns() - engine->full_look_ns > FULL_LOOK_NS) {
+            engine->full_look_ns = clock_monotonic_ns();
             engine->inbox_look_ns = engine->approved_look_ns = 0;
         }
     }
@@ -567,6 +599,7 @@ int engine_run(const struct engine_options *options)
     int code = open_house(&engine);
     if (code == EX_OK) {
         engine.started_ns = clock_now_ns();
+        engine.full_look_ns = clock_monotonic_ns();
         enum rc rc = open_engine(&engine, &err);
         if (rc != RC_OK) {
             log_event(LOG_LEVEL_ERROR, "start-failed", NULL, "rc=%s reason=\"%s\"", rc_name(rc),
@@ -577,7 +610,7 @@ int engine_run(const struct engine_options *options)
     if (code == EX_OK) {
         log_event(LOG_LEVEL_INFO, "started", NULL, "pid=%d deliveries=%zu spool=%s", (int)getpid(),
                   items_count(engine.items), engine.house->spool);
-        status_write(&engine, true);
+        status_write(&engine, STATUS_ALWAYS);
         (void)!notify_send("READY=1", &err);
         run(&engine);
         (void)!notify_send("STOPPING=1", &err);
@@ -587,7 +620,7 @@ int engine_run(const struct engine_options *options)
             print_counts(&engine);
         }
         if (engine.fatal == RC_OK) {
-            status_write(&engine, true);
+            status_write(&engine, STATUS_ALWAYS);
         }
         log_event(LOG_LEVEL_INFO, "stopped", NULL, "exit=%d", code);
     }

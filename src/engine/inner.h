@@ -77,6 +77,7 @@ struct engine {
     int64_t extracted_since_ns;
     int64_t publish_since_ns;
     int64_t extract_since_ns;
+    int64_t full_look_ns; /* monotonic: when the doors were last looked at without being told */
 
     struct take_in *taken[GROUP_MAX]; /* reported, to be committed */
     struct stage_report *taken_reports;
@@ -112,6 +113,10 @@ void item_wake(struct engine *engine, struct item *item);
 /* item_at - it is known to be in this state; made when it is new, forgotten when that ends it */
 struct item *item_at(struct engine *engine, const char *id, enum delivery_state state);
 
+/* item_unfinished - something was begun with it and met a temporary fault: finish it when its state
+ * is looked at */
+void item_unfinished(struct engine *engine, const char *id);
+
 /* doors.c */
 void doors_scan_inbox(struct engine *engine, int64_t now_ns);
 void doors_scan_approved(struct engine *engine, int64_t now_ns);
@@ -127,9 +132,15 @@ void works_release(struct engine *engine);
 void due_advance(struct engine *engine, int64_t now_ns);
 void due_publish(struct engine *engine, int64_t now_ns);
 int64_t due_next_ns(struct engine *engine);
+bool due_window_is_open(const struct engine *engine, int64_t now_ns);
 void due_wake(struct engine *engine, int64_t now_ns);
 
 /* status.c */
-void status_write(struct engine *engine, bool is_forced);
+enum status_when {
+    STATUS_IN_TURN, /* when something changed, and not too often */
+    STATUS_AT_REST, /* when something changed: there is time now */
+    STATUS_ALWAYS
+};
+void status_write(struct engine *engine, enum status_when when);
 
 #endif

@@ -97,10 +97,10 @@ static void put_metrics(struct engine *engine, const struct stage_counts *counts
     buf_release(&text);
 }
 
-void status_write(struct engine *engine, bool is_forced)
+void status_write(struct engine *engine, enum status_when when)
 {
     int64_t now_ns = clock_monotonic_ns();
-    if (!is_forced && now_ns - engine->status_ns < STATUS_PERIOD_NS) {
+    if (when == STATUS_IN_TURN && now_ns - engine->status_ns < STATUS_PERIOD_NS) {
         return;
     }
     uint64_t sum = 0;
@@ -108,7 +108,7 @@ void status_write(struct engine *engine, bool is_forced)
     const struct counters *c = &engine->counters;
     sum += 31 * (c->taken + c->refused + c->handed_over + c->failed + c->finished + c->decided) +
            items_count(engine->items);
-    if (!is_forced && sum == engine->status_sum) {
+    if (when != STATUS_ALWAYS && sum == engine->status_sum) {
         return;
     }
     engine->status_sum = sum;

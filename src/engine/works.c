@@ -4,8 +4,10 @@
 #include "engine/inner.h"
 
 #include "sys/clock.h"
+#include "sys/fs.h"
 #include "sys/log.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,16 +101,24 @@ static void look_at_inbox_in(struct engine *engine, int64_t at_ns)
     }
 }
 
+/* A worker has the delivery of this id, or its report is being booked. */
+static bool is_at_work(const struct engine *engine, const char *id)
+{
+    const struct item *item = items_find(engine->items, id);
+    return item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK);
+}
+
 /* The daemon's part of taking one drop in; NULL when it is not to be worked at (now). */
 static struct take_in *begin_drop(struct engine *engine, const struct drop *drop, int64_t now_ns)
 {
     struct err err = {{0}};
     struct take_in *take = NULL;
-    const struct item *item = items_find(engine->items, drop->id);
-    const struct item *mark = items_find(engine->intaking, drop->id);
+    struct item *mark = items_find(engine->intaking, drop->id);
     bool is_being_taken = mark != NULL && mark->work == WORK_IN_FLIGHT;
-    if (is_being_taken ||
-        (item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK))) {
+    if (is_being_taken) {
+        mark->is_unfinished = true;
+    }
+    if (is_being_taken || is_at_work(engine, drop->id)) {
         /* A second drop of the id, or a revision, waits until the worker is done with the first. */
         engine->is_inbox_retrying = true;
         look_at_inbox_in(engine, now_ns + BUSY_PAUSE_NS);
@@ -132,7 +142,7 @@ static struct take_in *begin_drop(struct engine *engine, const struct drop *drop
 }
 
 /* Marks the id as being taken in, so that no scan gives it to a second worker. */
-static bool mark_intaking(struct engine *engine, const char *id)
+static bool mark_intaking(struct engine *engine, const char *id, uint64_t ino)
 {
     struct item *mark = items_find(engine->intaking, id);
     struct err err = {{0}};
@@ -140,7 +150,34 @@ static bool mark_intaking(struct engine *engine, const char *id)
         return false;
     }
     mark->work = WORK_IN_FLIGHT;
+    mark->weight_bytes = ino; /* tells this drop from another of the same id */
+    mark->is_unfinished = false;
     return true;
+}
+
+/* Opened anew for each worker: the lists are read as they are then. -1 where one cannot be opened.
+ */
+static void open_suppress_lists(struct engine *engine, struct crew_batch *batch)
+{
+    const struct texts lists = engine->house->channels[HOUSE_MAIL].suppress;
+    struct stage_env *env = &engine->env;
+    env->suppress_count = lists.count < SUPPRESS_LISTS_MAX ? lists.count : SUPPRESS_LISTS_MAX;
+    for (size_t i = 0; i < env->suppress_count; i++) {
+        env->suppress_fds[i] = open(lists.items[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (env->suppress_fds[i] < 0) {
+            log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened",
+                      lists.items[i]);
+        }
+        (void)add_fd(batch, env->suppress_fds[i]);
+    }
+}
+
+static void close_suppress_lists(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->env.suppress_count; i++) {
+        fs_drop(&engine->env.suppress_fds[i]);
+    }
+    engine->env.suppress_count = 0;
 }
 
 static void start_intake(struct engine *engine, int64_t now_ns)
@@ -152,16 +189,17 @@ static void start_intake(struct engine *engine, int64_t now_ns)
     while (engine->drops != NULL && batch.job_count < CREW_JOBS_MAX &&
            batch.dir_count + 2 <= WORKER_DIRS_MAX &&
            (batch.job_count == 0 || bytes + engine->drops->drop.size_bytes <= INTAKE_BATCH_BYTES) &&
-           batch.keep_count + DROP_FILES_MAX < CREW_FDS_MAX) {
+           batch.keep_count + DROP_FILES_MAX + 8 < CREW_FDS_MAX) {
         struct waiting_drop *waiting = take_drop(engine);
         struct take_in *take = begin_drop(engine, &waiting->drop, now_ns);
         door_moves_remove(engine->inbox_moves, waiting->drop.name);
         bytes += waiting->drop.size_bytes;
+        uint64_t ino = waiting->drop.ino;
         drop_waiting(waiting);
         if (take == NULL) {
             continue;
         }
-        if (!mark_intaking(engine, take->id)) {
+        if (!mark_intaking(engine, take->id, ino)) {
             take_in_release(take);
             continue;
         }
@@ -177,7 +215,9 @@ static void start_intake(struct engine *engine, int64_t now_ns)
         return;
     }
     struct err err = {{0}};
+    open_suppress_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
+    close_suppress_lists(engine);
     for (size_t i = 0; i < batch.job_count; i++) {
         struct take_in *take = batch.jobs[i].ctx;
         take_in_forked(take);
@@ -208,6 +248,16 @@ static void start_extract(struct engine *engine, int64_t now_ns)
         struct extract *extract = NULL;
         struct err err = {{0}};
         item->work = WORK_NONE;
+        const struct item *mark = items_find(engine->intaking, item->id);
+        if (mark != NULL && mark->work == WORK_IN_FLIGHT) {
+            item->due_ns =
+                now_ns + BUSY_PAUSE_NS; /* a revision is being read: its rows are newer */
+            continue;
+        }
+        if (item->state == STATE_EXTRACTION_PENDING && !due_window_is_open(engine, now_ns)) {
+            item_wake(engine, item); /* it closed while the queue was long */
+            continue;
+        }
         enum rc rc = extract_begin(&engine->env, item->id, now_ns, &extract, &err);
         if (rc == RC_STATE || rc == RC_GONE) {
             item_wake(engine, item); /* it moved on meanwhile: look again */
@@ -228,7 +278,9 @@ static void start_extract(struct engine *engine, int64_t now_ns)
         return;
     }
     struct err err = {{0}};
+    open_suppress_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
+    close_suppress_lists(engine);
     for (size_t i = 0; rc != RC_OK && i < batch.job_count; i++) {
         struct extract *extract = batch.jobs[i].ctx;
         struct item *item = items_find(engine->items, extract->subject.id);
@@ -284,7 +336,7 @@ static void after_take_in(struct engine *engine, struct take_in *take,
             return;
         }
         bool is_at_once = report->outcome == REPORT_NOT_RUN;
-        mark->due_ns = is_at_once ? now_ns : now_ns + DEATH_PAUSE_NS;
+        mark->due_ns = now_ns + (is_at_once ? BUSY_PAUSE_NS : DEATH_PAUSE_NS);
         look_at_inbox_in(engine, mark->due_ns);
         if (!is_at_once) {
             log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"", take->text);
@@ -292,6 +344,9 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         return;
     }
     if (mark != NULL) {
+        if (mark->is_unfinished) {
+            look_at_inbox_in(engine, now_ns);
+        }
         items_remove(engine->intaking, mark);
     }
     engine->counters.taken += take->result == TAKE_IN_TAKEN;
@@ -302,11 +357,26 @@ static void after_take_in(struct engine *engine, struct take_in *take,
     }
 }
 
+/* A revision whose delivery a worker has got meanwhile is read again when that worker is done. */
+static void put_busy_off(struct engine *engine, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_at_work(engine, engine->taken[i]->id)) {
+            engine->taken_reports[i].outcome = REPORT_NOT_RUN;
+        }
+    }
+}
+
 static void commit_taken(struct engine *engine, int64_t now_ns)
 {
+    if (engine->fatal != RC_OK) {
+        works_release(engine);
+        return;
+    }
     struct err err = {{0}};
     size_t count = engine->taken_count;
     engine->taken_count = 0;
+    put_busy_off(engine, count);
     enum rc rc = take_in_commit(engine->taken, engine->taken_reports, count, now_ns, &err);
     for (size_t i = 0; i < count; i++) {
         if (rc == RC_OK) {
@@ -372,12 +442,36 @@ static void after_extract(struct engine *engine, struct extract *extract,
     }
 }
 
+/* One entry that cannot be written would hold up its whole group: each is booked alone then. */
+static enum rc book_alone(struct engine *engine, size_t count, int64_t now_ns, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < count && rc != RC_IO && rc != RC_CORRUPT; i++) {
+        struct extract *one = engine->extracted[i];
+        struct err own = {{0}};
+        rc = extract_book(&one, &engine->extracted_reports[i], 1, now_ns, &own);
+        if (rc != RC_OK) {
+            one->rc = RC_TEMP;
+            one->err = own;
+            *err = own;
+        }
+    }
+    return rc == RC_IO || rc == RC_CORRUPT ? rc : RC_OK;
+}
+
 static void commit_extracted(struct engine *engine, int64_t now_ns)
 {
+    if (engine->fatal != RC_OK) {
+        works_release(engine);
+        return;
+    }
     struct err err = {{0}};
     size_t count = engine->extracted_count;
     engine->extracted_count = 0;
     enum rc rc = extract_book(engine->extracted, engine->extracted_reports, count, now_ns, &err);
+    if (rc == RC_PERM || rc == RC_RANGE || rc == RC_EXISTS) {
+        rc = book_alone(engine, count, now_ns, &err);
+    }
     for (size_t i = 0; i < count; i++) {
         struct extract *extract = engine->extracted[i];
         if (rc == RC_OK) {

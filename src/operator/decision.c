@@ -212,8 +212,8 @@ static enum rc take_pair(struct reading *reading, struct err *err)
                        hint_of(hint, step, step_names(), STEP_COUNT));
     }
     if (!verb_from_name(slice_of(verb), &reading->out->verb)) {
-        return err_set(err, RC_PERM, "%s:%d: there is no decision '%s'%s", reading->file,
-                       line_of(reading->settings[KEY_DECISION]), shown(word, verb),
+        return err_set(err, RC_PERM, "%s:%d: there is no decision '%s'%s; postroom(1) lists them",
+                       reading->file, line_of(reading->settings[KEY_DECISION]), shown(word, verb),
                        hint_of(hint, verb, verb_names(), VERB_COUNT));
     }
     return check_pair(reading, err);

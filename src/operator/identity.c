@@ -64,10 +64,9 @@ enum rc identity_check_stat(const struct stat *status, const char *file, uint64_
     }
     if ((uint64_t)status->st_size > max_bytes) {
         bool is_kib = max_bytes % 1024 == 0;
-        return err_set(err, RC_RANGE,
-                       "%s: has %" PRIdMAX " bytes, %" PRIu64 "%s are allowed; say less", file,
-                       (intmax_t)status->st_size, is_kib ? max_bytes / 1024 : max_bytes,
-                       is_kib ? " KiB" : "");
+        return err_set(
+            err, RC_RANGE, "%s: has %" PRIdMAX " bytes, %" PRIu64 "%s are allowed; say less", file,
+            (intmax_t)status->st_size, is_kib ? max_bytes / 1024 : max_bytes, is_kib ? " KiB" : "");
     }
     return RC_OK;
 }

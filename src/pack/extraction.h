@@ -101,6 +101,14 @@ enum rc extraction_payload(void *extraction, unsigned thread, const struct audie
                            struct buf *out, struct err *err) MUST_CHECK;
 
 /*
+ * extraction_emit - one row as extraction_run() writes it: for previews
+ * payload   of audience_each();  n its place in the output, from 1
+ * Returns   as layout_emit(); RC_CORRUPT not a payload
+ */
+enum rc extraction_emit(const struct extraction *extraction, struct slice payload, uint64_t n,
+                        struct buf *out, struct err *err) MUST_CHECK;
+
+/*
  * extraction_run - write everything
  *
  * audience    after audience_run(), opened with the callbacks above

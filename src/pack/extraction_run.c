@@ -124,6 +124,14 @@ static enum rc count_take(struct slice *payload, uint64_t *out, struct err *err)
     return err_set(err, RC_CORRUPT, "a rendered row lost its end between reading and writing");
 }
 
+enum rc extraction_emit(const struct extraction *extraction, struct slice payload, uint64_t n,
+                        struct buf *out, struct err *err)
+{
+    uint64_t transliterated = 0;
+    enum rc rc = count_take(&payload, &transliterated, err);
+    return rc == RC_OK ? layout_emit(extraction->layout, payload, n, out, err) : rc;
+}
+
 static enum rc take_row(void *ctx, struct slice payload, bool is_seed, struct err *err)
 {
     struct run *run = ctx;

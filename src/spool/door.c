@@ -361,3 +361,49 @@ enum rc door_scan(int door, const struct door_options *options,
     enum rc rc = fs_each(door, SIZE_MAX, visit, &scan, err);
     return scan.is_full ? RC_OK : rc;
 }
+
+/* ---- one drop again ---- */
+
+struct stamping {
+    int dirfd;
+    struct drop_stamp *out;
+    size_t entries;
+};
+
+static void note_newest(struct drop_stamp *stamp, const struct stat *status)
+{
+    int64_t ctime_ns = (int64_t)status->st_ctim.tv_sec * NS_PER_SECOND + status->st_ctim.tv_nsec;
+    stamp->ctime_ns = ctime_ns > stamp->ctime_ns ? ctime_ns : stamp->ctime_ns;
+}
+
+static enum rc stamp_file(void *ctx, const char *name)
+{
+    struct stamping *stamping = ctx;
+    struct stat status;
+    if (++stamping->entries > LOOKED_AT_MAX) {
+        return RC_STATE;
+    }
+    if (fstatat(stamping->dirfd, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        note_newest(stamping->out, &status);
+    }
+    return RC_OK;
+}
+
+enum rc door_stamp(int door, const char *name, struct drop_stamp *out, struct err *err)
+{
+    struct stat status;
+    *out = (struct drop_stamp){0, 0};
+    if (fstatat(door, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return sys_err(err, errno, "stat a drop");
+    }
+    out->ino = (uint64_t)status.st_ino;
+    note_newest(out, &status);
+    if (!S_ISDIR(status.st_mode)) {
+        return RC_OK;
+    }
+    struct stamping stamping = {-1, out, 0};
+    enum rc rc = fs_open_dir(door, name, &stamping.dirfd, err);
+    rc = rc == RC_OK ? fs_each(stamping.dirfd, SIZE_MAX, stamp_file, &stamping, err) : rc;
+    fs_drop(&stamping.dirfd);
+    return rc == RC_STATE ? RC_OK : rc;
+}

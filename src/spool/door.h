@@ -87,6 +87,15 @@ enum rc door_scan(int door, const struct door_options *options,
                   enum rc (*fn)(void *ctx, const struct drop *drop), void *ctx,
                   struct err *err) MUST_CHECK;
 
+/* What tells a drop from another that comes under its name, and from itself when it was changed. */
+struct drop_stamp {
+    uint64_t ino;
+    int64_t ctime_ns; /* the newest of it and of everything in it */
+};
+
+/* door_stamp - as door_scan gives it in struct drop; RC_OK, RC_GONE, RC_PERM, RC_TEMP */
+enum rc door_stamp(int door, const char *name, struct drop_stamp *out, struct err *err) MUST_CHECK;
+
 /* drop_kind_of - kind of a regular file by its name, and its id (name without the suffix; "" when
  * that is no valid id or the kind is DROP_FILE) */
 enum drop_kind drop_kind_of(const char *name, char id[ID_BYTES_MAX + 1]);

@@ -6,6 +6,7 @@
 #include "base/name.h"
 #include "sys/calls.h"
 #include "sys/fs.h"
+#include "sys/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -344,8 +345,18 @@ struct clearing {
 static enum rc clear_one(void *ctx, const char *name)
 {
     const struct clearing *clearing = ctx;
-    enum rc rc = fs_remove_tree(clearing->dirfd, name, clearing->err);
-    return rc == RC_GONE ? RC_OK : rc;
+    struct err own = {{0}};
+    enum rc rc = fs_remove_tree(clearing->dirfd, name, &own);
+    if (rc == RC_IO) {
+        *clearing->err = own;
+        return rc;
+    }
+    /* What cannot be removed (somebody's drop, deeper than any of ours) keeps nobody from starting.
+     */
+    if (rc != RC_OK && rc != RC_GONE) {
+        log_event(LOG_LEVEL_WARNING, "intake-stays", name, "reason=\"%s\"", own.text);
+    }
+    return RC_OK;
 }
 
 enum rc spool_clear_intake(const struct spool *spool, struct err *err)

@@ -6,6 +6,7 @@
 #include "operator/decision.h"
 #include "operator/identity.h"
 #include "operator/right.h"
+#include "stage/cost.h"
 #include "stage/hand_over.h"
 #include "stage/prepare.h"
 #include "stage/take_in.h"
@@ -245,6 +246,14 @@ static enum rc weigh(struct weighing *w, struct err *err)
         rc = rc == RC_OK ? rc : err_add(err, rc, "%s", w->file);
     }
     rc = rc == RC_OK ? check_basis(w, err) : rc;
+    if (rc == RC_OK && decision->step == STEP_EXTRACTION && decision->verb == VERB_APPROVE) {
+        bool is_reversed = false;
+        rc = cost_is_reversed(w->env, w->subject.id, w->subject.view.extraction_round, &is_reversed,
+                              err);
+        if (rc == RC_OK && is_reversed) {
+            rc = err_set(err, RC_TEMP, "%s is being restarted", w->subject.id);
+        }
+    }
     rc = rc == RC_OK ? check_signature(w, err) : rc;
     if (rc == RC_OK && decision->layout != NULL) {
         rc = undo_check_layout(&w->subject, decision->layout, w->file, err);
@@ -347,6 +356,9 @@ static enum rc act(struct weighing *w, const char *kept_as, struct err *err)
         decide_is_ready(&w->subject)) {
         rc = decide_say_ready(&w->subject, w->now_ns, err);
     }
+    if (rc == RC_OK && state_is_terminal(w->subject.view.state)) {
+        rc = spool_sync(w->env->spool, err); /* nothing looks at done/ again */
+    }
     rc = rc == RC_OK ? subject_move(w->env, &w->subject, err) : rc;
     if (rc == RC_OK) {
         log_event(LOG_LEVEL_INFO, event_name(event_of(w->decision.verb)), w->subject.id,
@@ -411,7 +423,10 @@ enum rc decide_file(const struct stage_env *env, int door, const char *folder, c
     rc = rc == RC_OK ? weigh(&w, err) : rc;
     if (rc == RC_OK) {
         rc = keep_file(&w, door, name, kept_as, err);
-        rc = rc == RC_OK ? act(&w, kept_as, err) : rc;
+        if (rc == RC_OK) {
+            rc = act(&w, kept_as, err);
+            out->is_unfinished = rc != RC_OK;
+        }
         out->state = w.subject.view.state;
     } else if (rc == RC_PERM || rc == RC_STATE || rc == RC_CORRUPT) {
         rc = RC_PERM;
@@ -440,7 +455,9 @@ static enum rc finish_file(const struct stage_env *env, struct subject *subject,
     if (rc == RC_OK) {
         rc = act(&w, name, err);
     } else if (rc == RC_PERM || rc == RC_STATE) {
-        rc = take_in_refuse(env, decisions, name, err->text, err);
+        struct err own = {{0}};
+        rc = take_in_refuse(env, decisions, name, err->text, &own);
+        *err = own;
     }
     if (rc == RC_OK && w.subject.dirfd >= 0) {
         subject->stage = w.subject.stage;

@@ -14,7 +14,8 @@ enum {
     /* Bytes of the small files that a delivery's directory holds and we read whole. */
     SETTINGS_BYTES_MAX = 4 << 20,
     BASIS_BYTES_MAX = 1 << 20,
-    TARGET_BYTES_MAX = 8 << 20
+    TARGET_BYTES_MAX = 8 << 20,
+    SUPPRESS_LISTS_MAX = 64 /* as many as an audience takes */
 };
 
 struct stage_env {
@@ -24,6 +25,10 @@ struct stage_env {
     struct ledger *stock;
     int64_t group_gid; /* of the operators; -1: the process's */
     bool may_override; /* we can take drops of any uid */
+    /* The channel's suppression lists, opened for the next worker, which can open no path itself.
+     */
+    int suppress_fds[SUPPRESS_LISTS_MAX];
+    size_t suppress_count;
 };
 
 #endif

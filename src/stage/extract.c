@@ -42,7 +42,9 @@ enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_n
     extract->created_ns = now_ns;
     enum rc rc = subject_open(env->spool, id, &extract->subject, err);
     struct subject *subject = &extract->subject;
-    if (rc == RC_OK && subject->view.state == STATE_EXTRACTION_PENDING) {
+    if (rc == RC_OK && subject->view.is_held) {
+        rc = err_set(err, RC_STATE, "%s is held", id);
+    } else if (rc == RC_OK && subject->view.state == STATE_EXTRACTION_PENDING) {
         rc = say_extracting(subject, now_ns, err);
     } else if (rc == RC_OK && subject->view.state != STATE_EXTRACTING) {
         rc = err_set(err, RC_STATE, "%s is %s", id, state_name(subject->view.state));
@@ -271,9 +273,9 @@ static enum rc book_lines(struct extract **group, struct booking *bookings, size
             continue;
         }
         group[i]->rc = cost_book_commit(&book, env, subject->order, subject->view.extraction_round,
-                                        bookings[i].facts.records + bookings[i].facts.seeds, now_ns,
-                                        &bookings[i].slot, &group[i]->err);
-        if (group[i]->rc == RC_PERM) {
+                                        bookings[i].facts.records + bookings[i].facts.seeds,
+                                        group[i]->created_ns, &bookings[i].slot, &group[i]->err);
+        if (group[i]->rc == RC_PERM || group[i]->rc == RC_RANGE) {
             /* A price that is not valid today: the file cannot go out at an unknown cost. */
             struct stage_report report = {.outcome = REPORT_PREPARATION_ERROR};
             (void)snprintf(report.text, sizeof report.text, "%s", group[i]->err.text);

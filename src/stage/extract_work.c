@@ -1,6 +1,7 @@
 /*
  * extract_work - the extract worker: extraction.tmp/ with the archive, its digest and its manifest
  */
+#include "stage/cost.h"
 #include "stage/extract.h"
 #include "stage/selection.h"
 #include "stage/target.h"
@@ -46,6 +47,32 @@ static enum rc write_archive(struct extract *extract, struct selection *selectio
     return rc;
 }
 
+/* What the count said is put right by what was extracted: suppression lists were read again. */
+static enum rc write_target(struct extract *extract, const struct selection *selection,
+                            const struct audience_counts *counts, int out_dirfd, struct err *err)
+{
+    const struct order *order = extract->subject.order;
+    struct target_facts counted;
+    struct cost_lines costs = COST_LINES_EMPTY;
+    size_t column_count = 0;
+    const char *const *columns = audience_columns(selection->audience, &column_count);
+    enum rc rc = target_read(extract->subject.dirfd, &counted, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    rc = cost_of_order(order, counts->records + counts->seeds, extract->created_ns, &costs, err);
+    if (rc == RC_OK) {
+        rc = target_write(out_dirfd, counts, selection->bytes, columns, column_count,
+                          counted.warnings, counted.warning_count, &costs, order->currency, err);
+    }
+    rc = rc == RC_OK
+             ? fs_move_replace(out_dirfd, "target.json", extract->subject.dirfd, "target.json", err)
+             : rc;
+    cost_lines_release(&costs);
+    target_release(&counted);
+    return rc;
+}
+
 static enum rc extract_all(struct extract *extract, struct stage_report *report,
                            struct progress_cell *cell, struct err *err)
 {
@@ -53,11 +80,12 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     int excluded = -1;
     struct selection selection = {.arena = ARENA_EMPTY};
     struct audience_counts counts = {0};
-    atomic_store(&cell->of, extract->subject.view.rows);
+    atomic_store(&cell->of, extract->subject.view.records + extract->subject.view.seeds);
     enum rc rc = open_output(extract, &out_dirfd, &excluded, err);
     if (rc == RC_OK) {
         struct selection_wants wants = {.dirfd = extract->subject.dirfd,
                                         .house = extract->env->house,
+                                        .suppress_fds = extract->env->suppress_fds,
                                         .revision = extract->subject.view.revision,
                                         .created_ns = extract->created_ns,
                                         .spill_fd = out_dirfd,
@@ -73,6 +101,7 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     rc = rc == RC_OK ? fs_move_replace(out_dirfd, "excluded.csv", extract->subject.dirfd,
                                        "excluded.csv", err)
                      : rc;
+    rc = rc == RC_OK ? write_target(extract, &selection, &counts, out_dirfd, err) : rc;
     selection_close(&selection);
     fs_drop(&excluded);
     fs_drop(&out_dirfd);

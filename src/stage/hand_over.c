@@ -5,6 +5,8 @@
 
 #include "conf/house.h"
 #include "stage/cost.h"
+#include "stage/settle.h"
+#include "stage/undo.h"
 #include "sys/fs.h"
 #include "sys/log.h"
 #include "sys/user.h"
@@ -143,7 +145,16 @@ static enum rc publish(const struct stage_env *env, const struct subject *subjec
     const char *archive = subject->view.archive;
     enum rc rc = find_way(env, ways, subject->order->provider, &way, err);
     rc = rc == RC_OK ? fs_open_dir(subject->dirfd, "extraction", &extraction, err) : rc;
-    if (rc == RC_OK && fs_exists(extraction, archive)) {
+    bool is_ours = rc == RC_OK && fs_exists(extraction, archive);
+    if (is_ours && fs_exists(way->router.pickup, archive)) {
+        /* The same data under the same name, from another delivery: theirs is not touched. */
+        rc = err_set(err, RC_EXISTS,
+                     "pickup/ holds %s already, of another delivery; put {{delivery}} into the "
+                     "service's archive name and drop this delivery under a new id",
+                     archive);
+        is_ours = false;
+    }
+    if (is_ours) {
         rc = fs_list(extraction, 64, &names, err);
         for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
             const char *name = names.names[i];
@@ -222,6 +233,20 @@ static enum rc say_handed_over(const struct stage_env *env, struct subject *subj
     return subject_say(subject, &writer, err);
 }
 
+/* An archive that can never be published: what it cost is reversed, and the delivery has failed. */
+static enum rc give_up(const struct stage_env *env, struct subject *subject, int64_t now_ns,
+                       struct err *err)
+{
+    struct err why = *err;
+    enum rc rc = undo_extraction(env, subject, now_ns, err);
+    rc = rc == RC_OK ? settle_end(env, subject, EVENT_FAILED, why.text, now_ns, err) : rc;
+    if (rc == RC_OK) {
+        rc = RC_PERM;
+        *err = why;
+    }
+    return rc;
+}
+
 enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, size_t count,
                         int64_t now_ns, struct err *err)
 {
@@ -246,6 +271,8 @@ enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, si
         struct hand_over *one = &group[i];
         if (one->rc == RC_OK) {
             one->rc = say_handed_over(env, &one->subject, now_ns, &one->err);
+        } else if (one->rc == RC_EXISTS) {
+            one->rc = give_up(env, &one->subject, now_ns, &one->err);
         }
         if (one->rc == RC_OK) {
             log_event(LOG_LEVEL_INFO, "handed-over", one->subject.id, "archive=%s",

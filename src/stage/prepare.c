@@ -97,7 +97,7 @@ static enum rc find_files(struct preparation *p, struct err *err)
 /* Faults of the rows are told with the delivery, not against the drop. */
 static enum rc note_bad_rows(struct preparation *p, enum rc rc, const struct err *err)
 {
-    if (rc != RC_PERM && rc != RC_RANGE) {
+    if (rc != RC_PERM && rc != RC_RANGE && rc != RC_CORRUPT) {
         return rc;
     }
     p->out->has_bad_rows = true;
@@ -160,10 +160,11 @@ static enum rc open_selection(struct preparation *p, struct err *err)
 {
     struct selection_wants wants = {.dirfd = p->options->dirfd,
                                     .house = p->options->house,
+                                    .suppress_fds = p->options->suppress_fds,
                                     .revision = p->options->revision,
                                     .is_counting = true,
                                     .created_ns = clock_now_ns(),
-                                    .spill_fd = p->options->is_dry ? -1 : p->options->dirfd,
+                                    .spill_fd = p->options->spill_fd,
                                     .cell = p->options->cell};
     enum rc rc = selection_open(p->order, &wants, &p->selection, err);
     if (rc == RC_PERM || rc == RC_RANGE || rc == RC_GONE) {

@@ -21,7 +21,9 @@ struct prepare_options {
     int previous_fd; /* of the revision before: a file that is named but not held is copied from
                         there; -1 */
     bool is_dry;     /* `check`: nothing is written */
+    int spill_fd;    /* directory for what does not fit into memory; -1: none */
     const struct house *house;
+    const int *suppress_fds; /* as in struct selection_wants */
     const struct order_dropper *dropper;
     const char *id;
     uint64_t revision;

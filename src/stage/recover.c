@@ -12,7 +12,7 @@ struct recovery {
     const struct stage_env *env;
     int64_t now_ns;
     enum stage stage;
-    void (*fn)(void *ctx, const char *id, enum delivery_state state);
+    void (*fn)(void *ctx, const char *id, enum delivery_state state, bool is_unfinished);
     void *ctx;
     struct err err;
 };
@@ -40,22 +40,25 @@ static enum rc recover_delivery(void *ctx, const char *id)
     rc = rc == RC_OK ? decide_again(r->env, &subject, r->now_ns, &err) : rc;
     rc = rc == RC_OK ? subject_move(r->env, &subject, &err) : rc;
     if (rc == RC_OK) {
-        r->fn(r->ctx, id, subject.view.state);
+        r->fn(r->ctx, id, subject.view.state, false);
     }
     subject_close(&subject);
     if (rc == RC_IO) {
         r->err = err;
         return rc;
     }
-    if (rc != RC_OK) {
+    if (rc != RC_OK && rc != RC_CORRUPT && rc != RC_PERM) {
+        r->fn(r->ctx, id, STATE_TARGET_READY, true);
+    } else if (rc != RC_OK) {
         log_event(LOG_LEVEL_ERROR, "delivery-set-aside", id, "reason=\"%s\"", err.text);
     }
     return RC_OK;
 }
 
 enum rc recover_spool(const struct stage_env *env, int64_t now_ns,
-                      void (*fn)(void *ctx, const char *id, enum delivery_state state), void *ctx,
-                      struct err *err)
+                      void (*fn)(void *ctx, const char *id, enum delivery_state state,
+                                 bool is_unfinished),
+                      void *ctx, struct err *err)
 {
     struct recovery recovery = {.env = env, .now_ns = now_ns, .fn = fn, .ctx = ctx};
     enum rc rc = revise_recover(env, err);

@@ -134,10 +134,23 @@ enum rc revise_admit(struct take_in *take, int64_t now_ns, struct err *err)
         rc = fs_exchange(spool_dir(env->spool, SPOOL_INTAKE), take->id,
                          stage_dir(env->spool, old.stage), take->id, err);
     }
-    if (rc == RC_OK && old.stage != STAGE_PENDING) {
-        rc = spool_move(env->spool, take->id, old.stage, STAGE_PENDING, err);
+    if (rc == RC_OK) {
+        /* From here on it is taken, whatever follows: its place and the old one's are mended later
+         * if need be. */
+        struct err own = {{0}};
+        enum rc after = old.stage == STAGE_PENDING
+                            ? RC_OK
+                            : spool_move(env->spool, take->id, old.stage, STAGE_PENDING, &own);
+        after = after == RC_OK ? put_away(env, take->id, take->staged_fd, old.view.revision, &own)
+                               : after;
+        if (after == RC_IO) {
+            *err = own;
+            rc = after;
+        } else if (after != RC_OK) {
+            log_event(LOG_LEVEL_WARNING, "revision-unfinished", take->id, "reason=\"%s\"",
+                      own.text);
+        }
     }
-    rc = rc == RC_OK ? put_away(env, take->id, take->staged_fd, old.view.revision, err) : rc;
     subject_close(&old);
     return rc;
 }
@@ -251,10 +264,8 @@ enum rc revise_in_place(struct take_in *take, int64_t now_ns, struct err *err)
 
 /* --- after a crash --- */
 
-static enum rc recover_one(void *ctx, const char *id)
+enum rc revise_put_away_left(const struct stage_env *env, const char *id, struct err *err)
 {
-    const struct stage_env *env = ctx;
-    struct err err = {{0}};
     int left_fd = -1;
     struct view left = {0};
     struct subject now = SUBJECT_NONE;
@@ -267,7 +278,7 @@ static enum rc recover_one(void *ctx, const char *id)
                   subject_open(env->spool, id, &now, NULL) == RC_OK &&
                   left.revision < now.view.revision;
     if (is_old) {
-        rc = put_away(env, id, now.dirfd, left.revision, &err);
+        rc = put_away(env, id, now.dirfd, left.revision, err);
         log_event(LOG_LEVEL_INFO, "revision-put-away", id, "revision=%llu",
                   (unsigned long long)left.revision);
     }
@@ -275,6 +286,12 @@ static enum rc recover_one(void *ctx, const char *id)
     view_release(&left);
     fs_drop(&left_fd);
     return rc;
+}
+
+static enum rc recover_one(void *ctx, const char *id)
+{
+    struct err err = {{0}};
+    return revise_put_away_left(ctx, id, &err);
 }
 
 enum rc revise_recover(const struct stage_env *env, struct err *err)

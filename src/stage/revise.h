@@ -41,6 +41,14 @@ enum rc revise_in_place(struct take_in *take, int64_t now_ns, struct err *err) M
 enum rc revise_admit(struct take_in *take, int64_t now_ns, struct err *err) MUST_CHECK;
 
 /*
+ * revise_put_away_left - an old revision that was exchanged out, and met a fault before it was put
+ * away, goes to revisions/ now; what else lies in run/intake/ID is left alone Returns RC_OK;
+ * RC_TEMP, RC_IO
+ */
+enum rc revise_put_away_left(const struct stage_env *env, const char *id,
+                             struct err *err) MUST_CHECK;
+
+/*
  * revise_recover - finish what a crash left in run/intake (I3), before it is emptied
  * Returns RC_OK; RC_TEMP, RC_IO, RC_NOMEM
  */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { FILES_MAX = 2 * AUDIENCE_LISTS_MAX + EXTRACTION_DOCUMENTS_MAX + 2 };
 
@@ -146,6 +147,7 @@ static enum rc open_extraction(struct opening *o, struct err *err)
                         .service = order->service,
                         .revision = (uint32_t)o->wants->revision},
         .created_ns = o->wants->created_ns,
+        .rows_done = o->wants->is_counting || o->wants->cell == NULL ? NULL : &o->wants->cell->done,
         .skips_empty = order->target.empty != ORDER_EMPTY_SEND,
     };
     rc = rc == RC_OK ? open_documents(o, &options, err) : rc;
@@ -153,6 +155,29 @@ static enum rc open_extraction(struct opening *o, struct err *err)
 }
 
 /* --- audience --- */
+
+/* A list of the channel: handed over opened by the daemon, or opened by its path. */
+static enum rc open_house_list(struct opening *o, struct audience_list *list, size_t i,
+                               struct err *err)
+{
+    if (o->wants->suppress_fds != NULL) {
+        list->fd = o->wants->suppress_fds[i];
+        /* The jobs of a worker share the descriptor; each reads it from its start. */
+        if (list->fd >= 0 && lseek(list->fd, 0, SEEK_SET) == 0) {
+            return RC_OK;
+        }
+    } else {
+        list->fd = open(list->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (list->fd >= 0) {
+            o->out->fds[o->out->fd_count++] = list->fd;
+            return RC_OK;
+        }
+    }
+    return err_set(
+        err, RC_TEMP,
+        "%s: the channel's suppression list cannot be read; nobody is selected without it",
+        list->name);
+}
 
 /* Who is never contacted: the lists of the delivery, then those of the channel, read again each
  * time. */
@@ -173,12 +198,7 @@ static enum rc open_lists(struct opening *o, struct audience_options *options, s
     }
     for (size_t i = own.count; rc == RC_OK && i < count; i++) {
         lists[i] = (struct audience_list){.name = house.items[i - own.count]};
-        lists[i].fd = open(lists[i].name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (lists[i].fd < 0) {
-            return err_set(err, RC_TEMP, "%s: the channel's suppression list cannot be read",
-                           lists[i].name);
-        }
-        o->out->fds[o->out->fd_count++] = lists[i].fd;
+        rc = open_house_list(o, &lists[i], i - own.count, err);
     }
     options->exclude = lists;
     options->exclude_count = count;
@@ -207,16 +227,15 @@ static uint64_t count_or_none(int64_t value)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-/* Counting shows bytes, as the rows are not known yet; an extraction shows the rows that the count
- * found. */
+/* Counting shows the bytes read, as the rows are not known yet; an extraction shows the rows
+ * written, which the pack tells. */
 static struct audience_progress progress_of(const struct opening *o)
 {
     struct progress_cell *cell = o->wants->cell;
-    if (cell == NULL) {
+    if (cell == NULL || !o->wants->is_counting) {
         return (struct audience_progress){NULL, NULL, NULL};
     }
-    return o->wants->is_counting ? (struct audience_progress){NULL, &cell->done, &cell->of}
-                                 : (struct audience_progress){&cell->done, NULL, NULL};
+    return (struct audience_progress){NULL, &cell->done, &cell->of};
 }
 
 static struct audience_options plain_options(const struct opening *o)

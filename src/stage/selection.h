@@ -16,6 +16,7 @@
 struct selection_wants {
     int dirfd;                 /* holds the files that the order names */
     const struct house *house; /* suppression lists of the channel, memory, threads */
+    const int *suppress_fds;   /* its suppression lists, opened; NULL: opened here by their paths */
     uint64_t revision;
     bool is_counting;           /* nothing is rendered or ordered */
     int64_t created_ns;         /* when the rows are fixed: the date in names */

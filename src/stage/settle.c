@@ -3,6 +3,8 @@
  */
 #include "stage/settle.h"
 
+#include "spool/tree.h"
+
 int64_t settle_due(const struct subject *subject)
 {
     if (subject->view.state != STATE_HANDED_OVER) {
@@ -34,13 +36,26 @@ static enum rc say(struct subject *subject, enum delivery_event event, enum deli
     return subject_say(subject, &writer, err);
 }
 
-enum rc settle_end(const struct stage_env *env, struct subject *subject, enum delivery_event event,
-                   const char *reason, int64_t now_ns, struct err *err)
+enum rc settle_say(struct subject *subject, enum delivery_event event, const char *reason,
+                   int64_t now_ns, struct err *err)
 {
     enum delivery_state next = STATE_NONE;
     enum rc rc = subject_next(subject, event, &next, err);
-    if (rc == RC_OK) {
-        rc = say(subject, event, next, reason, now_ns, err);
+    return rc == RC_OK ? say(subject, event, next, reason, now_ns, err) : rc;
+}
+
+const char *settle_reason(const struct subject *subject)
+{
+    return subject->order->finish_on == HOUSE_FINISH_HAND_OVER ? NULL : "returns_wait is over";
+}
+
+enum rc settle_end(const struct stage_env *env, struct subject *subject, enum delivery_event event,
+                   const char *reason, int64_t now_ns, struct err *err)
+{
+    enum rc rc = settle_say(subject, event, reason, now_ns, err);
+    if (rc == RC_OK && state_is_terminal(subject->view.state)) {
+        /* Nothing looks at done/ again: its last line is on disk before it gets there. */
+        rc = spool_sync(env->spool, err);
     }
     return rc == RC_OK ? subject_move(env, subject, err) : rc;
 }

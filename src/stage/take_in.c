@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Originals that were taken, waiting in run/intake to be taken apart. */
 #define TAKEN_PREFIX ".taken-"
@@ -62,7 +63,7 @@ static enum rc meet_previous(struct take_in *take, struct err *err)
         return RC_OK;
     }
     if (rc != RC_OK) {
-        return rc;
+        return rc == RC_CORRUPT ? RC_PERM : rc;
     }
     struct subject previous = SUBJECT_NONE;
     rc = subject_open_at(take->env->spool, stage, take->id, &previous, err);
@@ -102,15 +103,32 @@ static enum rc open_source(struct take_in *take, const struct drop *drop, struct
             rc = drop_open_files(dirfd, &take->files, err);
         }
         fs_drop(&dirfd);
+        if (rc == RC_OK && take->files.uid != drop->uid) {
+            return err_set(err, RC_TEMP, "%s changed hands", drop->name);
+        }
         return rc == RC_RANGE ? RC_PERM : rc;
     }
-    return fs_open_regular(door, drop->name, &take->package_fd, err);
+    struct stat status;
+    enum rc rc = fs_open_regular(door, drop->name, &take->package_fd, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (fstat(take->package_fd, &status) != 0 || status.st_ino != drop->ino ||
+        status.st_uid != drop->uid) {
+        return err_set(err, RC_TEMP, "%s was replaced", drop->name);
+    }
+    return status.st_nlink == 1
+               ? RC_OK
+               : err_set(err, RC_PERM, "%s: has %ju names (hard links); copy it and drop the copy",
+                         drop->name, (uintmax_t)status.st_nlink);
 }
 
 static enum rc make_staging(struct take_in *take, struct err *err)
 {
     int intake = spool_dir(take->env->spool, SPOOL_INTAKE);
-    enum rc rc = fs_remove_tree(intake, take->id, err);
+    /* What lies there may be a whole old revision that met a full disk on its way to revisions/. */
+    enum rc rc = revise_put_away_left(take->env, take->id, err);
+    rc = rc == RC_OK ? fs_remove_tree(intake, take->id, err) : rc;
     if (rc != RC_OK && rc != RC_GONE) {
         return rc;
     }
@@ -193,7 +211,9 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
     if (rc == RC_OK) {
         struct prepare_options options = {.dirfd = take->staged_fd,
                                           .previous_fd = take->previous_fd,
+                                          .spill_fd = take->staged_fd,
                                           .house = take->env->house,
+                                          .suppress_fds = take->env->suppress_fds,
                                           .dropper = &take->dropper,
                                           .id = take->id,
                                           .revision = take->revision,
@@ -250,14 +270,15 @@ enum rc take_in_refuse(const struct stage_env *env, int door, const char *name, 
     return rc;
 }
 
-static void put_steps(struct take_in *take, const struct order *order,
+static void put_steps(struct take_in *take, const struct view *previous, const struct order *order,
                       struct journal_writer *writer, struct err *err, int64_t now_ns, enum rc *rc)
 {
     static const enum step steps[] = {STEP_TARGET, STEP_CONTENT, STEP_BUDGET};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && *rc == RC_OK; i++) {
         char digest[SHA256_HEX_BYTES];
         if (!prepare_step_waits(order, steps[i]) ||
-            revise_keeps_step(take->staged_fd, take->previous_fd, steps[i])) {
+            (revise_keeps_step(take->staged_fd, take->previous_fd, steps[i]) &&
+             previous->steps[steps[i]].status != STEP_STATUS_REJECTED)) {
             continue;
         }
         *rc = prepare_basis_digest(take->staged_fd, steps[i], digest, err);
@@ -293,7 +314,10 @@ static enum rc write_journal(struct take_in *take, const struct stage_report *re
     }
     rc = journal_end(&writer, err);
     if (rc == RC_OK && !is_broken) {
-        put_steps(take, order, &writer, err, now_ns, &rc);
+        struct view previous = {0};
+        rc = take->previous_fd >= 0 ? view_load(take->previous_fd, &previous, err) : RC_OK;
+        put_steps(take, &previous, order, &writer, err, now_ns, &rc);
+        view_release(&previous);
     }
     if (rc == RC_OK) {
         rc = journal_append(take->staged_fd, buf_slice(&writer.lines), err);
@@ -388,9 +412,27 @@ size_t take_in_purge(const struct stage_env *env, size_t max)
     return purge.removed;
 }
 
+/* What was added to or changed in a drop since it was copied is not ours to remove: it comes as the
+ * next revision. */
+static bool is_as_it_was(const struct take_in *take)
+{
+    struct drop_stamp stamp;
+    char identity[DROP_IDENTITY_BYTES];
+    if (door_stamp(spool_dir(take->env->spool, SPOOL_INBOX), take->name, &stamp, NULL) != RC_OK) {
+        return true; /* gone, or not to be seen: the rename will tell */
+    }
+    (void)snprintf(identity, sizeof identity, "%" PRIu64 ":%" PRId64, stamp.ino, stamp.ctime_ns);
+    return strcmp(identity, take->identity) == 0;
+}
+
 static void remove_original(const struct take_in *take)
 {
     struct err err = {{0}};
+    if (!is_as_it_was(take)) {
+        log_event(LOG_LEVEL_WARNING, "original-changed", take->id,
+                  "it is taken again as a revision");
+        return;
+    }
     if (take_in_finish(take->env, take->name, take->id, &err) != RC_OK) {
         log_event(LOG_LEVEL_WARNING, "original-stays", take->id, "reason=\"%s\"", err.text);
     }
