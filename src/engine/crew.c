@@ -273,6 +273,21 @@ void crew_look(struct crew *crew)
     }
 }
 
+void crew_end_job(struct crew *crew, const char *id)
+{
+    for (size_t i = 0; i < CREW_WORKERS_MAX; i++) {
+        struct gang *gang = &crew->gangs[i];
+        for (size_t j = 0; gang->batch != NULL && j < gang->batch->job_count; j++) {
+            bool is_open = (gang->is_done[0] & UINT64_C(1) << j) == 0;
+            if (is_open && strcmp(gang->batch->jobs[j].id, id) == 0) {
+                log_event(LOG_LEVEL_INFO, "worker-ended", id, "pid=%d", (int)gang->worker.pid);
+                worker_kill(&gang->worker);
+                return;
+            }
+        }
+    }
+}
+
 void crew_each(const struct crew *crew,
                void (*fn)(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of),
                void *ctx)

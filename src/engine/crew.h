@@ -71,6 +71,10 @@ size_t crew_busy(const struct crew *crew);
 /* crew_look - end workers that hang; call now and then */
 void crew_look(struct crew *crew);
 
+/* crew_end_job - end the worker that is at, or comes to, the job of this id: it will be told
+ * REPORT_DIED or REPORT_NOT_RUN. Nobody has it: no fault */
+void crew_end_job(struct crew *crew, const char *id);
+
 /* crew_each - what is being worked at: fn(ctx, kind name, id, rows done, rows or bytes in all (0:
  * not known)) */
 void crew_each(const struct crew *crew,

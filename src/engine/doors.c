@@ -254,6 +254,9 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
     case RC_GONE:
         break;
     case RC_TEMP:
+        if (decided.ends_worker) {
+            crew_end_job(engine->crew, decided.id);
+        }
         look_again(next_ns, now_ns + DECISION_RETRY_NS);
         break;
     default:

@@ -207,8 +207,8 @@ static enum rc take_pair(struct reading *reading, struct err *err)
     const char *step = text_of(reading, KEY_STEP);
     const char *verb = text_of(reading, KEY_DECISION);
     if (!step_from_name(slice_of(step), &reading->out->step)) {
-        return err_set(err, RC_PERM, "%s:%d: there is no step '%s'%s", reading->file,
-                       line_of(reading->settings[KEY_STEP]), shown(word, step),
+        return err_set(err, RC_PERM, "%s:%d: there is no step '%s'%s; postroom(1) lists them",
+                       reading->file, line_of(reading->settings[KEY_STEP]), shown(word, step),
                        hint_of(hint, step, step_names(), STEP_COUNT));
     }
     if (!verb_from_name(slice_of(verb), &reading->out->verb)) {

@@ -418,7 +418,10 @@ enum rc decide_file(const struct stage_env *env, int door, const char *folder, c
         rc = find_subject(&w, err);
     }
     if (rc == RC_OK && is_busy(ctx, out->id) && !can_be_beside_worker(w.decision.verb)) {
-        rc = err_set(err, RC_TEMP, "%s is being worked at", out->id);
+        /* A stop that is permitted does not wait for hours of work that nobody wants any more. */
+        rc = w.decision.verb == VERB_STOP ? weigh(&w, err) : RC_OK;
+        out->ends_worker = w.decision.verb == VERB_STOP && rc == RC_OK;
+        rc = rc == RC_OK ? err_set(err, RC_TEMP, "%s is being worked at", out->id) : rc;
     }
     rc = rc == RC_OK ? weigh(&w, err) : rc;
     if (rc == RC_OK) {
