@@ -59,12 +59,13 @@ def restart(made):
 
 
 def processes(made):
-    """Pids of the house's daemons and workers (a worker is forked and keeps the command line)."""
+    """Pids of the house's daemons and workers. A worker is forked and keeps the command line; of its other files in
+    /proc most are closed to people like us."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and str(made.conf).encode() in (entry / "cmdline").read_bytes() \
-                    and (entry / "exe").resolve().name == "postroomd":
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+            if str(made.conf).encode() in words and words[0].endswith(b"/postroomd"):
                 found.append(int(entry.name))
         except OSError:
             pass

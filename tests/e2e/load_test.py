@@ -121,8 +121,8 @@ class Load(house.Case):
 
         # all, and each once
         self.assertEqual(sorted(p.name for p in (made.spool / "outbox/deliveries").iterdir()), ids)
-        for place in ("inbox", "pending", "extract", "done", "refused", "run/intake"):
-            self.assertEqual(list((made.spool / place).iterdir()), [], place)
+        for empty in ("inbox", "pending", "extract", "done", "refused", "run/intake"):
+            self.assertEqual(list((made.spool / empty).iterdir()), [], empty)
         pickup = {p.name for p in (made.spool / "outbox/routers/nord-routage/pickup").iterdir()}
         self.assertEqual(len(pickup), 2 * COUNT)
         archives = collections.Counter(re.match(r"spring-2027_(load-\d{5})_.*\.zip(\.sha256)?$", n)[1] for n in pickup)
