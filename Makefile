@@ -6,7 +6,9 @@
 #   make help       every target
 SHELL = /bin/bash
 BUILD ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 

@@ -96,7 +96,10 @@ static bool is_name_byte(char c)
 /* The byte `ahead` of the current one; NUL behind the end (NUL itself was refused before). */
 static char peek(const struct guard *g, size_t ahead)
 {
-    return ahead < g->text.len - g->at ? g->text.ptr[g->at + ahead] : '\0';
+    if (ahead >= g->text.len - g->at) {
+        return '\0';
+    }
+    return g->text.ptr[g->at + ahead];
 }
 
 static enum token_kind bad(struct guard *g, enum rc rc, int line, const char *what)
@@ -339,7 +342,14 @@ static enum rc refuse(struct guard *g, const char *what)
 
 static char closer_of(char opener)
 {
-    return opener == '{' ? '}' : opener == '(' ? ')' : ']';
+    switch (opener) {
+    case '{':
+        return '}';
+    case '(':
+        return ')';
+    default:
+        return ']';
+    }
 }
 
 static bool wants_value(const struct level *top)

@@ -250,7 +250,7 @@ static enum rc settle_paths(struct house *house, const char *root, struct err *e
         return RC_OK;
     }
     struct buf path = BUF_EMPTY;
-    const char *slash = strrchr(root, '/');
+    const char *slash = root == NULL ? NULL : strrchr(root, '/');
     buf_add(&path, root, slash == NULL ? 0 : (size_t)(slash - root));
     buf_add_text(&path, "/templates");
     enum rc rc = buf_ok(&path, err);

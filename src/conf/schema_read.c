@@ -323,6 +323,7 @@ static void read_entry(struct schema_reader *reader, const struct schema *schema
         schema_read_group(reader, schema, entry, into);
     } else if (schema->short_key != NULL && config_setting_type(entry) == CONFIG_TYPE_STRING) {
         const struct schema_row *row = row_by_key(schema, schema->short_key);
+        assert(row != NULL); /* a table names a key of its own */
         set_place(reader, schema, entry, into);
         read_text(reader, row, entry, field_of(into, row->offset));
     } else {

@@ -186,7 +186,7 @@ enum rc order_set_layout(struct order *order, const struct house_layout *layout,
     struct order *fresh = NULL;
     changed.layout = *layout;
     enum rc rc = freeze(&changed, &fresh, err);
-    if (rc != RC_OK) {
+    if (rc != RC_OK || fresh == NULL) {
         return rc;
     }
     struct order old = *order;

@@ -234,7 +234,7 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
                    int64_t *next_ns)
 {
     struct err err = {{0}};
-    struct decided decided;
+    struct decided decided = {.state = STATE_NONE};
     int approved = spool_dir(engine->env.spool, SPOOL_APPROVED);
     int door = approved;
     enum rc rc = file->folder[0] == '\0' ? RC_OK : fs_open_dir(approved, file->folder, &door, &err);
