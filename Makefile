@@ -10,6 +10,9 @@ ifeq ($(origin CC),default)
 CC = gcc
 endif
 PREFIX ?= /usr/local
+# make V=1 shows whole commands
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)")
 DESTDIR ?=
 
 PACKAGES = libconfig zlib libarchive openssl libzstd libxxhash jansson icu-uc icu-i18n libdeflate
@@ -43,27 +46,32 @@ all: $(PROGRAMS:%=$(BUILD)/bin/%) tools man
 
 $(BUILD)/libpostroom.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR $@)
+	$(Q)ar rcs $@ $^
 
 # The system calls beyond POSIX (openat2, renameat2, epoll, landlock) live in sys/ alone.
 $(BUILD)/obj/sys/%.o: CPPFLAGS += -D_GNU_SOURCE
 
 $(BUILD)/obj/%.o: src/%.c | $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
+	$(call say,TEST $<)
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
 	    $(BUILD)/libpostroom.a $(CMOCKA_LIBS) $(PKG_LIBS)
 
 $(BUILD)/tools/%: tools/%.c $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libpostroom.a $(PKG_LIBS)
+	$(call say,TOOL $<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libpostroom.a $(PKG_LIBS)
 
 # Everything is built anew when compiler or flags change.
 $(BUILD)/flags: FORCE
@@ -81,11 +89,11 @@ $(BUILD)/man/postroom.conf.5: SCHEMA = house
 $(BUILD)/man/postroom-delivery.5: SCHEMA = delivery
 $(BUILD)/man/%: man/%
 	@mkdir -p $(@D)
-	cp $< $@
+	@cp $< $@
 $(BUILD)/man/%: man/%.in $(BUILD)/tools/schema-man
 	@mkdir -p $(@D)
-	$(BUILD)/tools/schema-man $(SCHEMA) > $@.settings
-	sed -e '/^@SETTINGS@$$/{r $@.settings' -e 'd;}' $< > $@
+	@$(BUILD)/tools/schema-man $(SCHEMA) > $@.settings
+	@sed -e '/^@SETTINGS@$$/{r $@.settings' -e 'd;}' $< > $@
 	@rm $@.settings
 
 # What install writes and uninstall removes: FROM:TO:MODE, TO below PREFIX.
