@@ -429,8 +429,9 @@ static const struct schema_row HOUSE_ROWS[] = {
      .doc = "Nothing is begun while the spool's disk has less than this free."},
     {"allowed_signers", SCHEMA_PATH, ROW_LATER, AT(house, allowed_signers),
      .doc = "Keys of operators, as in ssh-keygen(1)."},
-    {"signature_above", SCHEMA_DECIMAL, ROW_LATER | ROW_POSITIVE, AT(house, signature_above),
-     .doc = "Deliveries that cost more need signed decisions."},
+    {"signature_above", SCHEMA_DECIMAL, ROW_POSITIVE, AT(house, signature_above),
+     .doc = "Deliveries that cost more need signed decisions. This version has no signatures: "
+            "nothing lets such a delivery go."},
     {"operators", SCHEMA_LIST, 0, MANY(house, operators, operator_count), .inner = &OPERATOR,
      .doc = "Persons who may act."},
     {"programmes", SCHEMA_LIST, 0, MANY(house, programmes, programme_count), .inner = &PROGRAMME,

@@ -274,9 +274,10 @@ void order_check_reviewers(const struct house *house, const struct order_step *s
             continue;
         }
         if (reviewer[0] == '@') {
-            problems_add(problems, at,
-                         "%s: nobody is in group '%s'; name another, or add operators", name,
-                         reviewer);
+            /* Groups are looked up when somebody decides: one may be filled later. */
+            problems_warn(problems, at,
+                          "%s: nobody is in group '%s' yet; until then only administrators decide",
+                          name, reviewer);
         } else {
             problems_add(problems, at,
                          "%s: there is no operator '%s'; name one of etc/, or a @group", name,

@@ -477,8 +477,6 @@ static void order_read__names_that_do_not_exist__are_refused_with_line(void **st
     refuses(ABOUT TARGET, "a mail delivery needs provider and service");
     refuses(MINIMAL "approvals = { target = { reviewers = [ \"mallory\" ]; }; };",
             "delivery.conf:4: target: there is no operator 'mallory'");
-    refuses(MINIMAL "approvals = { target = { reviewers = [ \"@nobody\" ]; }; };",
-            "nobody is in group '@nobody'");
     refuses(MINIMAL "costs = ( { category = \"postage\"; type = \"priority\"; } );",
             "service letter has no cost postage/priority");
     refuses(MINIMAL
@@ -712,6 +710,18 @@ static void order_changes__one_setting__gives_its_part_alone(void **state)
                      ORDER_CHANGED_ABOUT | ORDER_CHANGED_DOCUMENTS);
 }
 
+static void order_read__a_group_without_members__is_taken_with_a_warning(void **state)
+{
+    (void)state;
+    struct house *house = load_house(SAMPLE_HOUSE);
+    struct reading reading = read_with(
+        house, &ALICE, MINIMAL "approvals = { target = { reviewers = [ \"@nobody\" ]; }; };");
+    assert_int_equal(reading.rc, RC_OK);
+    assert_non_null(strstr(buf_text(&reading.report), "nobody is in group '@nobody' yet"));
+    reading_end(&reading);
+    house_free(house);
+}
+
 /* --- the house's part --- */
 
 static void house_refused(const char *text, const char *expected)
@@ -746,8 +756,7 @@ static void order_check_house__inherited_settings__are_checked(void **state)
     house_refused(CAMPAIGN_WITH("aprovals = { };"),
                   "unknown setting 'aprovals'; did you mean 'approvals'?");
     house_refused(CAMPAIGN_WITH("channel = \"mail\";"), "channel stands in a delivery only");
-    house_refused(CAMPAIGN_WITH("approvals = { content = { reviewers = [ \"@x\" ]; }; };"),
-                  "content: nobody is in group '@x'");
+    house_refused(CAMPAIGN_WITH("approvals = { content = { reviewers = [ \"@x\" ]; }; };"), NULL);
     house_refused(DEFAULTS_WITH("bogus = 1;"), "unknown setting 'bogus'");
     house_refused(DEFAULTS_WITH("owner = \"alice\";"), "owner stands in a delivery only");
     house_refused(DEFAULTS_WITH("approvals = { target = { reviewers = [ \"x\" ]; }; };"),
@@ -797,6 +806,7 @@ int main(void)
         cmocka_unit_test(order_file_name_check__names_that_lead_elsewhere__are_refused),
         cmocka_unit_test(order_read__more_files_than_allowed__is_refused),
         cmocka_unit_test(order_changes__one_setting__gives_its_part_alone),
+        cmocka_unit_test(order_read__a_group_without_members__is_taken_with_a_warning),
         cmocka_unit_test(order_check_house__inherited_settings__are_checked),
         cmocka_unit_test(order_check_house__text_of_init__is_good),
     };
