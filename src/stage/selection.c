@@ -46,6 +46,19 @@ static char first_of(const char *text)
     return text[0];
 }
 
+/* `threads = 0` is one for each core this process may use. */
+static unsigned threads_of(const struct opening *o)
+{
+    if (o->out->bytes < ALONE_BYTES) {
+        return 1;
+    }
+    if (o->wants->house->extract.threads > 0) {
+        return (unsigned)o->wants->house->extract.threads;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : (unsigned)cores;
+}
+
 /* --- layout --- */
 
 enum rc selection_layout(const struct order *order, const struct house_layout *layout,
@@ -136,7 +149,7 @@ static enum rc open_extraction(struct opening *o, struct err *err)
         .layout = layout_options,
         .container = containers[layout->container],
         .level = layout->level,
-        .threads = o->out->bytes < ALONE_BYTES ? 1 : (unsigned)o->wants->house->extract.threads,
+        .threads = threads_of(o),
         .rows_per_file = layout->rows_per_file > 0 ? (uint64_t)layout->rows_per_file : 0,
         .name = layout->name,
         .name_values = {.campaign = order->campaign,
@@ -267,7 +280,7 @@ static struct audience_options plain_options(const struct opening *o)
         .max = count_or_none(target->max),
         .memory_bytes = (size_t)o->wants->house->extract.memory_bytes,
         .spill_fd = o->wants->spill_fd,
-        .threads = o->out->bytes < ALONE_BYTES ? 1 : (unsigned)o->wants->house->extract.threads,
+        .threads = threads_of(o),
         .check = o->order->layout.address == HOUSE_ADDRESS_NONE ? NULL : extraction_check,
         .payload = o->wants->is_counting ? NULL : extraction_payload,
         .ctx = o->out->extraction,
