@@ -384,6 +384,8 @@ class SideBySide(Case):
         daemon = h.start()
         h.until(lambda: h.place("a") == ["extract"] and children(daemon.pid), "being extracted")
         workers = children(daemon.pid)
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)  # not one of them may just happen to be done
         h.stop(signal.SIGKILL)
         h.until(lambda: not any(os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat").read().split()[2] != "Z" for pid in workers),
                 "no orphan writes beside a restarted daemon", timeout=5)
