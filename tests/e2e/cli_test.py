@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
 """The command: what each of its words does, its exit codes, and the keys of its JSON."""
 import datetime
-import io
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
 import tarfile
-import time
 
 import house
 import look

@@ -4,11 +4,9 @@ import datetime
 import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 import zoneinfo
 

@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
 """Decisions: who may answer which step, what an answer does, and what is told to one who comes too late."""
-import os
-import pathlib
-import time
 
 import house
 import look

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Taking in: what is a drop, when it is complete, who may drop what, and what a second drop of an id does."""
+import gzip
 import io
 import os
-import pathlib
 import shutil
 import subprocess
 import tarfile
 import time
-import unittest
 import zipfile
 
 import house
@@ -31,7 +30,7 @@ def package(path, folder, top):
     if str(path).endswith(".zst"):
         subprocess.run(["zstd", "-q", "-o", path], input=plain.getvalue(), check=True)
     elif str(path).endswith("gz"):
-        path.write_bytes(__import__("gzip").compress(plain.getvalue()))
+        path.write_bytes(gzip.compress(plain.getvalue()))
     else:
         path.write_bytes(plain.getvalue())
 
@@ -80,7 +79,7 @@ class Drops(house.Case):
         self.need("zstd")
         h = self.house()
         text = house.recipients(5).encode()
-        packed = {"gz": __import__("gzip").compress(text),
+        packed = {"gz": gzip.compress(text),
                   "zst": subprocess.run(["zstd", "-q"], input=text, capture_output=True, check=True).stdout}
         for kind, content in packed.items():
             conf = (house.DELIVERY % {"target": "", "more": ""}).replace("recipients.csv", f"recipients.csv.{kind}")

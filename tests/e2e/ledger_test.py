@@ -2,9 +2,7 @@
 """The ledgers: what an extraction costs and uses, that it is undone by a restart or stop, and that nobody can alter it unseen."""
 import datetime
 import hashlib
-import os
 import re
-import shutil
 import zoneinfo
 
 import house

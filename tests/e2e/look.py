@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import pathlib
+import pwd
 import re
 import shlex
 import subprocess
@@ -19,7 +20,6 @@ STRANGER = "nobody"
 
 
 def uid(name):
-    import pwd
     return pwd.getpwnam(ACCOUNTS.get(name, name)).pw_uid
 
 
