@@ -223,6 +223,14 @@ class Rows(bad.Case):
         self.beside_good(h)
         self.assertTrue("bad" in h.refused() or look.state(h, "bad") == "preparation-error")
 
+    def test_no_reason_and_no_log_line_holds_what_a_row_says(self):
+        mark = "Wxyzzy-Personal"
+        for row in (f'{mark},"never closed\n', f"{mark},too,few\n", f'"{mark}"x' + ",x" * 15 + "\n"):
+            with self.subTest(row):
+                h, reason = self.preparation_error(house.recipients(3, last_name=mark) + row, ":5: ")
+                for text in (reason, h.log(), h.journal("bad"), (h.spool / "run/status.json").read_text()):
+                    self.assertNotIn(mark, text)
+
     def test_counts_that_the_delivery_promised(self):
         for setting, word in (("rows = 5;", "rows|5"), ("min = 11;", "min|11"), ("max = 9;", "max|9")):
             with self.subTest(setting):
