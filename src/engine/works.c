@@ -350,7 +350,10 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         items_remove(engine->intaking, mark);
     }
     engine->counters.taken += take->result == TAKE_IN_TAKEN;
-    engine->originals += take->result == TAKE_IN_TAKEN;
+    engine->originals += take->result == TAKE_IN_TAKEN && !take->has_changed;
+    if (take->result == TAKE_IN_TAKEN && take->has_changed) {
+        look_at_inbox_in(engine, now_ns);
+    }
     engine->counters.refused += take->result == TAKE_IN_REFUSED;
     if (take->result == TAKE_IN_TAKEN) {
         (void)item_at(engine, take->id, take->state);

@@ -425,10 +425,11 @@ static bool is_as_it_was(const struct take_in *take)
     return strcmp(identity, take->identity) == 0;
 }
 
-static void remove_original(const struct take_in *take)
+static void remove_original(struct take_in *take)
 {
     struct err err = {{0}};
-    if (!is_as_it_was(take)) {
+    take->has_changed = !is_as_it_was(take);
+    if (take->has_changed) {
         log_event(LOG_LEVEL_WARNING, "original-changed", take->id,
                   "it is taken again as a revision");
         return;

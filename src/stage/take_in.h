@@ -43,6 +43,8 @@ struct take_in {
     uint64_t size_bytes;
     bool keeps_place; /* a revision that leaves the extraction alone */
     /* after commit */
+    bool has_changed; /* the original was changed meanwhile: it lies in its door, as the next
+                         revision */
     enum take_in_result result;
     enum delivery_state state;
     char text[REPORT_TEXT_BYTES]; /* of a refusal */
