@@ -129,25 +129,6 @@ static int load_house(struct cli *cli, const char *path)
     return code;
 }
 
-static int list_people(struct cli *cli)
-{
-    const struct house *house = cli->house;
-    struct person *list = arena_array(&cli->arena, house->operator_count + 1, sizeof *list);
-    if (list == NULL) {
-        return cli_no_memory();
-    }
-    for (size_t i = 0; i < house->operator_count; i++) {
-        const struct house_operator *one = &house->operators[i];
-        list[i] = (struct person){.name = one->name,
-                                  .user = one->user,
-                                  .groups = one->groups.items,
-                                  .group_count = one->groups.count,
-                                  .is_admin = one->is_admin};
-    }
-    cli->people = (struct people){list, house->operator_count};
-    return CLI_GO_ON;
-}
-
 int cli_house(struct cli *cli)
 {
     if (cli->house != NULL) {
@@ -155,7 +136,11 @@ int cli_house(struct cli *cli)
     }
     cli->conf_path = find_conf(cli);
     int code = load_house(cli, cli->conf_path);
-    return code == CLI_GO_ON ? list_people(cli) : code;
+    if (code != CLI_GO_ON) {
+        return code;
+    }
+    return people_of_house(cli->house, &cli->arena, &cli->people, NULL) == RC_OK ? CLI_GO_ON
+                                                                                 : cli_no_memory();
 }
 
 /* --- spool --- */

@@ -3,6 +3,25 @@
  */
 #include "operator/person.h"
 
+enum rc people_of_house(const struct house *house, struct arena *arena, struct people *out,
+                        struct err *err)
+{
+    struct person *list = arena_array(arena, house->operator_count + 1, sizeof *list);
+    if (list == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for the operators");
+    }
+    for (size_t i = 0; i < house->operator_count; i++) {
+        const struct house_operator *one = &house->operators[i];
+        list[i] = (struct person){.name = one->name,
+                                  .user = one->user,
+                                  .groups = one->groups.items,
+                                  .group_count = one->groups.count,
+                                  .is_admin = one->is_admin};
+    }
+    *out = (struct people){list, house->operator_count};
+    return RC_OK;
+}
+
 const struct person *people_find(struct people people, const char *name)
 {
     const struct person *person = people.list;

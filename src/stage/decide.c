@@ -88,25 +88,6 @@ enum rc decide_say_ready(struct subject *subject, int64_t now_ns, struct err *er
 
 /* --- weighing --- */
 
-static enum rc list_people(struct weighing *w, struct err *err)
-{
-    const struct house *house = w->env->house;
-    struct person *list = arena_array(&w->arena, house->operator_count + 1, sizeof *list);
-    if (list == NULL) {
-        return err_set(err, RC_NOMEM, "no memory for the operators");
-    }
-    for (size_t i = 0; i < house->operator_count; i++) {
-        const struct house_operator *one = &house->operators[i];
-        list[i] = (struct person){.name = one->name,
-                                  .user = one->user,
-                                  .groups = one->groups.items,
-                                  .group_count = one->groups.count,
-                                  .is_admin = one->is_admin};
-    }
-    w->people = (struct people){list, house->operator_count};
-    return RC_OK;
-}
-
 /* Who, and what: fills identity and decision. */
 static enum rc read_file(struct weighing *w, int dirfd, const char *folder, const char *name,
                          struct err *err)
@@ -408,7 +389,7 @@ enum rc decide_file(const struct stage_env *env, int door, const char *folder, c
     struct weighing w = {.env = env, .file = name, .now_ns = now_ns, .subject = SUBJECT_NONE};
     char kept_as[DECIDE_NAME_BYTES] = "";
     *out = (struct decided){.state = STATE_NONE};
-    enum rc rc = list_people(&w, err);
+    enum rc rc = people_of_house(env->house, &w.arena, &w.people, err);
     if (rc == RC_OK && identity_is_signature_name(name)) {
         rc = identity_refuse_signature(name, err);
     }
@@ -451,7 +432,7 @@ static enum rc finish_file(const struct stage_env *env, struct subject *subject,
                            const char *name, int64_t now_ns, struct err *err)
 {
     struct weighing w = {.env = env, .file = name, .now_ns = now_ns, .subject = SUBJECT_NONE};
-    enum rc rc = list_people(&w, err);
+    enum rc rc = people_of_house(env->house, &w.arena, &w.people, err);
     rc = rc == RC_OK ? read_file(&w, decisions, NULL, name, err) : rc;
     rc = rc == RC_OK ? find_subject(&w, err) : rc;
     rc = rc == RC_OK ? weigh(&w, err) : rc;
