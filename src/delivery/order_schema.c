@@ -67,7 +67,7 @@ static const struct schema_row SCHEDULE_ROWS[] = {
      .doc = "Mail: not extracted before. Without it: at once."},
     {"contact_at", SCHEMA_INSTANT, 0, AT(order_schedule, contact_at),
      .doc = "Online: not sent before."},
-    {"not_after", SCHEMA_INSTANT, 0, AT(order_schedule, not_after),
+    {"not_after", SCHEMA_INSTANT, ROW_LATER, AT(order_schedule, not_after),
      .doc = "Too late from then on."},
 };
 static const struct schema SCHEDULE = GROUP_OF("schedule", order_schedule, SCHEDULE_ROWS);
@@ -101,7 +101,7 @@ static const struct schema NOTICE = GROUP_OF("notice", order_notice, NOTICE_ROWS
          .doc = "One answer of each is wanted."},                                                  \
         {"deadline", SCHEMA_DURATION, ROW_POSITIVE, AT(order_step, deadline_ns),                   \
          .doc = "Late after this. Without it: deadline of approvals."},                            \
-        {"reminders", SCHEMA_DURATIONS, 0, AT(order_step, reminders),                              \
+        {"reminders", SCHEMA_DURATIONS, ROW_LATER, AT(order_step, reminders),                      \
          .doc = "When to remind, from the deadline: \"-1d\" is a day before."},                    \
     {                                                                                              \
         "open", SCHEMA_BOOL, 0, AT(order_step, is_open),                                           \
@@ -171,7 +171,7 @@ static const struct schema_row APPROVALS_ROWS[] =
 , {"deadline",      SCHEMA_DURATION,
    ROW_POSITIVE,    AT(order_approvals, deadline_ns),
    .initial = "3d", .doc = "For steps that set none."},
-    {"reminders", SCHEMA_DURATIONS, 0, AT(order_approvals, reminders),
+    {"reminders", SCHEMA_DURATIONS, ROW_LATER, AT(order_approvals, reminders),
      .doc = "For steps that set none."},
 }
 ;

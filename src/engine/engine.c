@@ -251,7 +251,6 @@ static int open_house(struct engine *engine)
     }
     engine->env.house = engine->house;
     engine->env.group_gid = operators_gid(engine->house);
-    engine->env.may_override = user_may_override();
     /* What the daemon makes belongs to the operators' group, so that they can read it. */
     if (engine->env.group_gid >= 0 && setegid((gid_t)engine->env.group_gid) != 0) {
         log_event(LOG_LEVEL_WARNING, "no-group", engine->house->group,

@@ -24,7 +24,6 @@ struct stage_env {
     struct ledger *cost;
     struct ledger *stock;
     int64_t group_gid; /* of the operators; -1: the process's */
-    bool may_override; /* we can take drops of any uid */
     /* The channel's suppression lists, opened for the next worker, which can open no path itself.
      */
     int suppress_fds[SUPPRESS_LISTS_MAX];
