@@ -161,20 +161,22 @@ static enum rc choose_columns(struct audience *audience, struct err *err)
     return RC_OK;
 }
 
-/* 60% of the worker's memory: the rest is for what the payloads go through afterwards. */
+/* 85% of the worker's memory: the rest is for blocks on their way and for what the payloads go
+ * through afterwards. Rows are larger than the hashes of their keys: a million of ordinary ones
+ * stays in memory within 256 MiB. */
 static void share_memory(struct audience *audience)
 {
     const struct audience_options *options = &audience->options;
     size_t memory = options->memory_bytes == 0 ? MEMORY_BYTES_DEFAULT : options->memory_bytes;
     memory = memory < MEMORY_BYTES_MIN ? MEMORY_BYTES_MIN : memory;
-    size_t hundredth = memory / 100 * 60 / 100;
-    size_t filters = audience->filters_count > 0 ? 25 : 0;
-    size_t order = options->payload == NULL ? 0 : 50;
+    size_t hundredth = memory / 100 * 85 / 100;
+    size_t filters = audience->filters_count > 0 ? 20 : 0;
+    size_t order = options->payload == NULL ? 0 : 70 - filters;
 
     audience->shares.filters = filters * hundredth;
-    audience->shares.log = 5 * hundredth;
-    audience->shares.order = (order + (filters == 0 && order > 0 ? 15 : 0)) * hundredth;
-    audience->shares.duplicates = (order > 0 ? 20 : 65 - filters) * hundredth;
+    audience->shares.log = 8 * hundredth;
+    audience->shares.order = order * hundredth;
+    audience->shares.duplicates = (order > 0 ? 22 : 92 - filters) * hundredth;
 }
 
 static void choose_threads(struct audience *audience)

@@ -115,7 +115,7 @@ struct audience_options {
     enum audience_cause (*check)(void *ctx, unsigned thread, const struct audience_row *row);
 
     /*
-     * payload - append to out (empty) what is ordered and delivered for this row. Called by several
+     * payload - append to out what is ordered and delivered for this row. Called by several
      * threads at once; `thread` is below AUDIENCE_THREADS_MAX. It is asked before it is known who
      * is a duplicate or over the limit: what is to be counted over delivered rows must travel in
      * the payload. Anything but RC_OK ends the run with that, FILE:LINE put before the text. NULL:

@@ -89,8 +89,6 @@ struct worker {
     struct buf scratch;
     struct buf found; /* keyset_has */
     struct buf composite;
-    struct buf key;
-    struct buf payload;
 };
 
 /* A block on its way, and what became of its rows. */

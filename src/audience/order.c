@@ -1,11 +1,14 @@
 /*
  * order - payloads given back in the order of their keys
  *
- * Contract in the header. Chunks stay where their thread built them: handing over moves a pointer.
- * When memory is full, what is there is sorted and written as a run; runs are merged as they are
+ * Contract in the header. Chunks are small and stay in their thread's cache; what they hold is copied
+ * behind one another into slabs of large pages, where the walk in order finds it without missing
+ * its pages. When memory is full, what is there is sorted and written as a run; runs are merged as they are
  * read. A run is items one behind the other, as they lie in memory.
  */
 #include "audience/order.h"
+
+#include "sys/memory.h"
 
 #include <stdlib.h>
 
@@ -15,26 +18,61 @@ static enum rc no_memory(struct err *err)
     return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
 }
 
+static enum rc too_long(struct err *err)
+{
+    return err_set(err, RC_RANGE, "what a row becomes is longer than %d bytes",
+                   ORDER_PAYLOAD_BYTES_MAX);
+}
+
+enum rc order_chunk_begin(struct order_chunk *chunk, size_t *out_at, struct err *err)
+{
+    static const struct order_item unknown = {0, 0, 0};
+
+    *out_at = chunk->bytes.len;
+    if (!buf_reserve(&chunk->bytes, sizeof unknown)) {
+        return no_memory(err);
+    }
+    buf_add(&chunk->bytes, &unknown, sizeof unknown);
+    return RC_OK;
+}
+
+enum rc order_chunk_end(struct order_chunk *chunk, size_t at, size_t key_len, uint64_t sequence,
+                        struct err *err)
+{
+    static const char PADDING[8] = {0};
+    struct buf *bytes = &chunk->bytes;
+
+    if (bytes->is_failed) {
+        return no_memory(err);
+    }
+    size_t payload_len = bytes->len - at - sizeof(struct order_item) - key_len;
+    if (payload_len > ORDER_PAYLOAD_BYTES_MAX || key_len > ORDER_PAYLOAD_BYTES_MAX) {
+        return too_long(err);
+    }
+    struct order_item item = {sequence, (uint32_t)key_len, (uint32_t)payload_len};
+    buf_add(bytes, PADDING, at + order_item_size(item.key_len, item.payload_len) - bytes->len);
+    if (bytes->is_failed) {
+        return no_memory(err);
+    }
+    memcpy(bytes->ptr + at, &item, sizeof item);
+    chunk->count++;
+    return RC_OK;
+}
+
 enum rc order_chunk_add(struct order_chunk *chunk, uint64_t sequence, struct slice key,
                         struct slice payload, struct err *err)
 {
-    static const char PADDING[8] = {0};
-
+    size_t at = 0;
     if (payload.len > ORDER_PAYLOAD_BYTES_MAX || key.len > ORDER_PAYLOAD_BYTES_MAX) {
-        return err_set(err, RC_RANGE, "what a row becomes is longer than %d bytes",
-                       ORDER_PAYLOAD_BYTES_MAX);
+        return too_long(err);
     }
-    struct order_item item = {sequence, (uint32_t)key.len, (uint32_t)payload.len};
-    size_t size = order_item_size(item.key_len, item.payload_len);
-    if (!buf_reserve(&chunk->bytes, size)) {
-        return no_memory(err);
+    enum rc rc = order_chunk_begin(chunk, &at, err);
+    if (rc != RC_OK) {
+        return rc;
     }
-    buf_add(&chunk->bytes, &item, sizeof item);
     buf_add_slice(&chunk->bytes, key);
     buf_add_slice(&chunk->bytes, payload);
-    buf_add(&chunk->bytes, PADDING, size - sizeof item - key.len - payload.len);
-    chunk->count++;
-    return RC_OK;
+    return order_chunk_end(chunk, at, key.len, sequence, err);
 }
 
 void order_key_add(struct buf *key, struct slice field, bool is_descending)
@@ -60,22 +98,26 @@ void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int di
     spill_init(&order->runs, dir_fd, 0);
 }
 
-static void forget_chunks(struct order *order)
+static void forget_slabs(struct order *order)
 {
-    for (size_t i = 0; i < order->chunks_count; i++) {
-        free(order->chunks[i]);
+    for (size_t i = 0; i < order->slabs_count; i++) {
+        memory_give(order->slabs[i].bytes, order->slabs[i].cap);
     }
-    order->chunks_count = 0;
+    order->slabs_count = 0;
     order->refs_count = 0;
     order->used_bytes = 0;
 }
 
+static void give_refs(struct order_ref *refs, size_t count)
+{
+    memory_give(refs, count * sizeof *refs);
+}
+
 void order_release(struct order *order)
 {
-    forget_chunks(order);
-    free(order->chunks);
-    free(order->chunks_len);
-    free(order->refs);
+    forget_slabs(order);
+    free(order->slabs);
+    give_refs(order->refs, order->refs_cap);
     free(order->run_ends);
     spill_release(&order->runs);
     *order = (struct order){0};
@@ -87,9 +129,9 @@ static enum rc sort_refs(struct order *order, struct err *err)
     if (order->refs_count < 2) {
         return RC_OK;
     }
-    struct order_ref *spare = malloc(order->refs_count * sizeof *spare);
+    struct order_ref *spare = memory_take(order->refs_count * sizeof *spare);
     bool is_ok = spare != NULL && order_sort(order->refs, spare, order->refs_count, order->threads);
-    free(spare);
+    give_refs(spare, order->refs_count);
     return is_ok ? RC_OK : no_memory(err);
 }
 
@@ -129,45 +171,64 @@ static enum rc write_run(struct order *order, struct err *err)
             rc = write_refs(order, err);
         }
     }
-    for (size_t i = 0; rc == RC_OK && !order->is_sorted && i < order->chunks_count; i++) {
-        rc = spill_add(&order->runs, order->chunks[i], order->chunks_len[i], err);
+    for (size_t i = 0; rc == RC_OK && !order->is_sorted && i < order->slabs_count; i++) {
+        rc = spill_add(&order->runs, order->slabs[i].bytes, order->slabs[i].len, err);
     }
     if (rc == RC_OK) {
         if (order->is_sorted || order->runs_count == 0) {
             order->runs_count++;
         }
         order->run_ends[order->runs_count - 1] = spill_size(&order->runs);
-        forget_chunks(order);
+        forget_slabs(order);
     }
     return rc;
 }
 
-static enum rc make_room(struct order *order, size_t items, struct err *err)
+/* A slab with room for len bytes. The first is as long as it must be: most deliveries are small. */
+static enum rc slab_for(struct order *order, size_t len, struct order_slab **out, struct err *err)
 {
-    if (order->chunks_count == order->chunks_cap) {
-        size_t cap = order->chunks_cap == 0 ? 64 : order->chunks_cap * 2;
-        char **chunks = realloc(order->chunks, cap * sizeof *chunks);
-        if (chunks == NULL) {
-            return no_memory(err);
+    if (order->slabs_count > 0) {
+        *out = &order->slabs[order->slabs_count - 1];
+        if ((*out)->cap - (*out)->len >= len) {
+            return RC_OK;
         }
-        order->chunks = chunks;
-        size_t *lens = realloc(order->chunks_len, cap * sizeof *lens);
-        if (lens == NULL) {
-            return no_memory(err);
-        }
-        order->chunks_len = lens;
-        order->chunks_cap = cap;
     }
-    if (order->is_sorted && order->refs_cap - order->refs_count < items) {
-        size_t cap = order->refs_cap * 2;
-        cap = cap < order->refs_count + items ? order->refs_count + items : cap;
-        struct order_ref *refs = realloc(order->refs, cap * sizeof *refs);
-        if (refs == NULL) {
+    if (order->slabs_count == order->slabs_cap) {
+        size_t cap = order->slabs_cap == 0 ? 64 : order->slabs_cap * 2;
+        struct order_slab *slabs = realloc(order->slabs, cap * sizeof *slabs);
+        if (slabs == NULL) {
             return no_memory(err);
         }
-        order->refs = refs;
-        order->refs_cap = cap;
+        order->slabs = slabs;
+        order->slabs_cap = cap;
     }
+    size_t cap = order->slabs_count == 0 || len > ORDER_SLAB_BYTES ? len : ORDER_SLAB_BYTES;
+    char *bytes = memory_take(cap);
+    if (bytes == NULL) {
+        return no_memory(err);
+    }
+    *out = &order->slabs[order->slabs_count++];
+    **out = (struct order_slab){bytes, 0, cap};
+    return RC_OK;
+}
+
+static enum rc refs_for(struct order *order, size_t items, struct err *err)
+{
+    if (!order->is_sorted || order->refs_cap - order->refs_count >= items) {
+        return RC_OK;
+    }
+    size_t cap = order->refs_cap * 2;
+    cap = cap < order->refs_count + items ? order->refs_count + items : cap;
+    struct order_ref *refs = memory_take(cap * sizeof *refs);
+    if (refs == NULL) {
+        return no_memory(err);
+    }
+    if (order->refs_count > 0) {
+        memcpy(refs, order->refs, order->refs_count * sizeof *refs);
+    }
+    give_refs(order->refs, order->refs_cap);
+    order->refs = refs;
+    order->refs_cap = cap;
     return RC_OK;
 }
 
@@ -190,32 +251,28 @@ enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_
 {
     /* each reference is there twice while it is sorted */
     size_t refs_bytes = (order->refs_count + chunk->count) * 2 * sizeof *order->refs;
-    size_t needed = order->used_bytes + chunk->bytes.len + (order->is_sorted ? refs_bytes : 0);
+    size_t len = chunk->bytes.len;
+    size_t needed = order->used_bytes + len + (order->is_sorted ? refs_bytes : 0);
+    struct order_slab *slab = NULL;
     enum rc rc = RC_OK;
 
     if (chunk->count == 0) {
         return RC_OK;
     }
-    if (order->chunks_count > 0 && needed > order->memory_bytes) {
+    if (order->slabs_count > 0 && needed > order->memory_bytes) {
         rc = write_run(order, err);
     }
-    if (rc == RC_OK) {
-        rc = make_room(order, chunk->count, err);
-    }
+    rc = rc == RC_OK ? slab_for(order, len, &slab, err) : rc;
+    rc = rc == RC_OK ? refs_for(order, chunk->count, err) : rc;
     if (rc != RC_OK) {
         return rc;
     }
-    size_t len = chunk->bytes.len;
-    char *bytes = buf_take(&chunk->bytes);
-    char *tight = realloc(bytes, len);
-    if (tight != NULL) {
-        bytes = tight;
-    }
-    chunk->count = 0;
-    note_items(order, bytes, len, base);
-    order->chunks[order->chunks_count] = bytes;
-    order->chunks_len[order->chunks_count++] = len;
+    memcpy(slab->bytes + slab->len, chunk->bytes.ptr, len);
+    note_items(order, slab->bytes + slab->len, len, base);
+    slab->len += len;
     order->used_bytes += len;
+    chunk->count = 0;
+    buf_clear(&chunk->bytes);
     return RC_OK;
 }
 
@@ -223,14 +280,14 @@ enum rc order_finish(struct order *order, struct err *err)
 {
     enum rc rc = RC_OK;
 
-    if (order->runs_count > 0 && order->chunks_count > 0) {
+    if (order->runs_count > 0 && order->slabs_count > 0) {
         rc = write_run(order, err);
     } else if (order->is_sorted) {
         rc = sort_refs(order, err);
     }
     if (rc == RC_OK && order->runs_count > 0) {
         rc = spill_flush(&order->runs, err);
-        free(order->refs);
+        give_refs(order->refs, order->refs_cap);
         order->refs = NULL;
         order->refs_cap = 0;
     }

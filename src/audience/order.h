@@ -13,6 +13,7 @@
 enum {
     ORDER_PAYLOAD_BYTES_MAX = 64 * 1024 * 1024,
     ORDER_RUNS_MAX = 4096,
+    ORDER_SLAB_BYTES = 8 * 1024 * 1024,
     ORDER_RUN_READ_BYTES_MIN = 16 * 1024, /* of each run at a time while runs are merged */
     ORDER_RUN_READ_BYTES_MAX = 1024 * 1024
 };
@@ -36,8 +37,22 @@ struct order_chunk {
     size_t count;
 };
 
-/* order_chunk_add - one item; sequence counts from 0 within what is handed over with it. RC_OK;
- * RC_RANGE the payload is longer than ORDER_PAYLOAD_BYTES_MAX; RC_NOMEM */
+/*
+ * order_chunk_begin - begin an item; its key and then its payload are appended to chunk->bytes
+ * out_at    for order_chunk_end
+ * Returns   RC_OK; RC_NOMEM
+ */
+enum rc order_chunk_begin(struct order_chunk *chunk, size_t *out_at, struct err *err) MUST_CHECK;
+
+/*
+ * order_chunk_end - the item that begins at `at` is complete, key_len bytes of it are its key
+ * sequence  counts from 0 within what is handed over with it
+ * Returns   RC_OK; RC_RANGE it is longer than ORDER_PAYLOAD_BYTES_MAX; RC_NOMEM an append was lost
+ */
+enum rc order_chunk_end(struct order_chunk *chunk, size_t at, size_t key_len, uint64_t sequence,
+                        struct err *err) MUST_CHECK;
+
+/* order_chunk_add - a whole item; results as order_chunk_end */
 enum rc order_chunk_add(struct order_chunk *chunk, uint64_t sequence, struct slice key,
                         struct slice payload, struct err *err) MUST_CHECK;
 
@@ -45,15 +60,21 @@ enum rc order_chunk_add(struct order_chunk *chunk, uint64_t sequence, struct sli
  * that a NUL ends an ascending field; a descending one is complemented, its end too. */
 void order_key_add(struct buf *key, struct slice field, bool is_descending);
 
+/* Items of several chunks, one behind the other. */
+struct order_slab {
+    char *bytes;
+    size_t len;
+    size_t cap;
+};
+
 struct order {
     bool is_sorted; /* by keys; else as they come */
     unsigned threads;
     size_t memory_bytes;
-    size_t used_bytes; /* chunks */
-    char **chunks;     /* bytes of each */
-    size_t *chunks_len;
-    size_t chunks_count;
-    size_t chunks_cap;
+    size_t used_bytes; /* of the slabs */
+    struct order_slab *slabs;
+    size_t slabs_count;
+    size_t slabs_cap;
     struct order_ref *refs; /* is_sorted only */
     size_t refs_count;
     size_t refs_cap;
@@ -67,7 +88,7 @@ void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int di
 void order_release(struct order *order);
 
 /*
- * order_take_chunk - hand a chunk over; it is empty afterwards
+ * order_take_chunk - hand a chunk over, by a copy: its own memory serves the next block
  * base      added to the sequence of each item; what is handed over later must have higher numbers
  * Returns   RC_OK; RC_NOMEM; RC_RANGE memory is passed and there is no directory, or too many runs;
  *           RC_TEMP the disk is full; RC_IO

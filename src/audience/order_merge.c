@@ -222,11 +222,11 @@ enum rc order_each(const struct order *order, order_take *take, void *ctx, struc
         }
         rc = give(order->refs[i].item, take, ctx, err);
     }
-    for (size_t i = 0; !order->is_sorted && rc == RC_OK && i < order->chunks_count; i++) {
+    for (size_t i = 0; !order->is_sorted && rc == RC_OK && i < order->slabs_count; i++) {
         size_t at = 0;
-        while (rc == RC_OK && at < order->chunks_len[i]) {
+        while (rc == RC_OK && at < order->slabs[i].len) {
             const struct order_item *item =
-                (const struct order_item *)(const void *)(order->chunks[i] + at);
+                (const struct order_item *)(const void *)(order->slabs[i].bytes + at);
             rc = give(item, take, ctx, err);
             at += order_item_size(item->key_len, item->payload_len);
         }

@@ -192,8 +192,6 @@ static void worker_release(struct worker *worker)
     buf_release(&worker->scratch);
     buf_release(&worker->found);
     buf_release(&worker->composite);
-    buf_release(&worker->key);
-    buf_release(&worker->payload);
 }
 
 static void job_release(struct job *job)

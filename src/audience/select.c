@@ -99,26 +99,25 @@ void select_key(const struct audience *audience, const struct slice *fields, str
     }
 }
 
+/* Key and payload are made where they stay: a row is most of what is copied. */
 static enum rc add_payload(struct worker *worker, struct job *job, const struct audience_row *row)
 {
     const struct audience *audience = worker->audience;
+    struct buf *bytes = &job->chunk.bytes;
+    size_t at = 0;
 
-    buf_clear(&worker->payload);
-    enum rc rc = audience->options.payload(audience->options.ctx, worker->number, row,
-                                           &worker->payload, &job->err);
+    enum rc rc = order_chunk_begin(&job->chunk, &at, &job->err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    size_t key_at = bytes->len;
+    select_key(audience, worker->fields, bytes);
+    size_t key_len = bytes->len - key_at;
+    rc = audience->options.payload(audience->options.ctx, worker->number, row, bytes, &job->err);
     if (rc != RC_OK) {
         return err_add(&job->err, rc, "%s:%llu", audience->name, (unsigned long long)row->line);
     }
-    buf_clear(&worker->key);
-    select_key(audience, worker->fields, &worker->key);
-    rc = buf_ok(&worker->payload, &job->err);
-    if (rc == RC_OK) {
-        rc = buf_ok(&worker->key, &job->err);
-    }
-    return rc == RC_OK
-               ? order_chunk_add(&job->chunk, job->candidates_count - 1, buf_slice(&worker->key),
-                                 buf_slice(&worker->payload), &job->err)
-               : rc;
+    return order_chunk_end(&job->chunk, at, key_len, job->candidates_count - 1, &job->err);
 }
 
 static enum rc add_candidate(struct worker *worker, struct job *job, const struct audience_row *row)

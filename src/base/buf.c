@@ -27,13 +27,10 @@ void buf_clear(struct buf *buf)
     }
 }
 
-bool buf_reserve(struct buf *buf, size_t more)
+bool buf_grow(struct buf *buf, size_t more)
 {
     if (buf->is_failed) {
         return false;
-    }
-    if (buf->cap > buf->len && buf->cap - buf->len - 1 >= more) {
-        return true;
     }
     if (more >= BUF_BYTES_MAX || buf->len + more >= BUF_BYTES_MAX) {
         buf->is_failed = true;
@@ -53,31 +50,9 @@ bool buf_reserve(struct buf *buf, size_t more)
     return true;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t len)
-{
-    if (!buf_reserve(buf, len)) {
-        return;
-    }
-    if (len > 0) {
-        memcpy(buf->ptr + buf->len, bytes, len);
-    }
-    buf->len += len;
-    buf->ptr[buf->len] = '\0';
-}
-
-void buf_add_slice(struct buf *buf, struct slice bytes)
-{
-    buf_add(buf, bytes.ptr, bytes.len);
-}
-
 void buf_add_text(struct buf *buf, const char *text)
 {
     buf_add(buf, text, strlen(text));
-}
-
-void buf_add_byte(struct buf *buf, char byte)
-{
-    buf_add(buf, &byte, 1);
 }
 
 void buf_add_format(struct buf *buf, const char *format, ...)

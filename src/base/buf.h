@@ -29,14 +29,44 @@ void buf_release(struct buf *buf);
 /* buf_clear - forget the bytes and the failure, keep the memory */
 void buf_clear(struct buf *buf);
 
+/* buf_grow - buf_reserve where there is no room yet; the others are inline, as rows are made of
+ * them */
+bool buf_grow(struct buf *buf, size_t more);
+
 /* buf_reserve - make room for `more` bytes behind len; false (and sticky failure) where it cannot
  */
-bool buf_reserve(struct buf *buf, size_t more);
+static inline bool buf_reserve(struct buf *buf, size_t more)
+{
+    return (!buf->is_failed && buf->cap > buf->len && buf->cap - buf->len - 1 >= more) ||
+           buf_grow(buf, more);
+}
 
-void buf_add(struct buf *buf, const void *bytes, size_t len);
-void buf_add_slice(struct buf *buf, struct slice bytes);
+static inline void buf_add(struct buf *buf, const void *bytes, size_t len)
+{
+    if (!buf_reserve(buf, len)) {
+        return;
+    }
+    if (len > 0) {
+        memcpy(buf->ptr + buf->len, bytes, len);
+    }
+    buf->len += len;
+    buf->ptr[buf->len] = '\0';
+}
+
+static inline void buf_add_slice(struct buf *buf, struct slice bytes)
+{
+    buf_add(buf, bytes.ptr, bytes.len);
+}
+
+static inline void buf_add_byte(struct buf *buf, char byte)
+{
+    if (buf_reserve(buf, 1)) {
+        buf->ptr[buf->len++] = byte;
+        buf->ptr[buf->len] = '\0';
+    }
+}
+
 void buf_add_text(struct buf *buf, const char *text);
-void buf_add_byte(struct buf *buf, char byte);
 void buf_add_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* buf_add_json - a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD */
