@@ -250,6 +250,27 @@ static bool put_fast(const struct encoder *encoder, struct slice text, bool is_u
     return true;
 }
 
+bool encoder_put_clean(const struct encoder *encoder, struct slice text, bool is_upper,
+                       const char marks[2], char *to, size_t *out_len)
+{
+    char *start = to;
+    for (size_t at = 0; at < text.len;) {
+        int32_t point = next_point(text, &at);
+        if (point < 0x20 || (point >= 0x7F && point < 0xA0) || point == marks[0] ||
+            point == marks[1]) {
+            return false;
+        }
+        if (point < 0x7F) {
+            *to++ = (char)(is_upper && point >= 'a' && point <= 'z' ? point - 0x20 : point);
+        } else if (point == 0x2028 || point == 0x2029 ||
+                   !put_point(encoder, point, is_upper, &to)) {
+            return false;
+        }
+    }
+    *out_len = (size_t)(to - start);
+    return true;
+}
+
 enum rc encoder_put(struct encoder *encoder, struct slice text, bool is_upper, bool is_flat,
                     struct buf *out, struct err *err)
 {

@@ -69,6 +69,18 @@ void encoder_free(struct encoder *encoder);
 enum rc encoder_put(struct encoder *encoder, struct slice text, bool is_upper, bool is_flat,
                     struct buf *out, struct err *err) MUST_CHECK;
 
+/*
+ * encoder_put_clean - the same for text that needs no help: every character has a code and is no
+ * control character
+ *
+ * marks      two ASCII characters that it must not hold either
+ * to         room for text.len bytes
+ * out_len    what was written: at most text.len
+ * Returns    false where it needs encoder_put(): what was written is then of no use
+ */
+bool encoder_put_clean(const struct encoder *encoder, struct slice text, bool is_upper,
+                       const char marks[2], char *to, size_t *out_len);
+
 /* encoder_counts - since it was opened */
 struct encoder_counts encoder_counts(const struct encoder *encoder);
 

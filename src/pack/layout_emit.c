@@ -129,17 +129,28 @@ void layout_finish(const struct layout *layout, const struct column_plan *column
     }
 }
 
+/* Two digits at a time, from the end: this runs once for every row. */
 static size_t put_digits(uint64_t n, char out[DIGITS_MAX])
 {
+    static const char PAIRS[] = "00010203040506070809101112131415161718192021222324252627282930313233"
+                                "34353637383940414243444546474849505152535455565758596061626364656667"
+                                "68697071727374757677787980818283848586878889909192939495969798"
+                                "99";
     char reversed[DIGITS_MAX];
-    size_t count = 0;
-    do {
-        reversed[count++] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = reversed[count - 1 - i];
+    char *at = reversed + DIGITS_MAX;
+    while (n >= 100) {
+        at -= 2;
+        memcpy(at, PAIRS + 2 * (n % 100), 2);
+        n /= 100;
     }
+    if (n >= 10) {
+        at -= 2;
+        memcpy(at, PAIRS + 2 * n, 2);
+    } else {
+        *--at = (char)('0' + n);
+    }
+    size_t count = (size_t)(reversed + DIGITS_MAX - at);
+    memcpy(out, at, count);
     return count;
 }
 
@@ -260,9 +271,43 @@ static enum rc emit_holes(const struct layout *layout, struct slice payload, uin
     return rc;
 }
 
+/* The usual layout: one column is the reference, and nothing has to be done to it. false: it is
+ * not so, nothing was appended. */
+static bool emit_plain(const struct layout *layout, struct slice payload, uint64_t n,
+                       struct buf *out)
+{
+    const struct column_plan *column = &layout->columns[layout->holes[0]];
+    const char *mark = payload.len == 0 ? NULL : memchr(payload.ptr, '\0', payload.len);
+    if (layout->hole_count != 1 || !column->is_plain_reference || column->pad > 0 ||
+        !layout->is_reference_bare || n > layout->reference_max || mark == NULL ||
+        !buf_reserve(out, payload.len + REFERENCE_BYTES_MAX + layout->eol.len)) {
+        return false;
+    }
+    struct slice prefix =
+        column->is_upper ? layout->reference_prefix_upper : layout->reference_prefix;
+    size_t before = (size_t)(mark - payload.ptr);
+    size_t behind = payload.len - before - 1;
+    char *to = out->ptr + out->len;
+    memcpy(to, payload.ptr, before);
+    to += before;
+    memcpy(to, prefix.ptr, prefix.len);
+    to += prefix.len;
+    to += put_digits(n, to);
+    memcpy(to, mark + 1, behind);
+    to += behind;
+    memcpy(to, layout->eol.ptr, layout->eol.len);
+    to += layout->eol.len;
+    out->len = (size_t)(to - out->ptr);
+    out->ptr[out->len] = '\0';
+    return true;
+}
+
 enum rc layout_emit(const struct layout *layout, struct slice payload, uint64_t n, struct buf *out,
                     struct err *err)
 {
+    if (layout->hole_count > 0 && emit_plain(layout, payload, n, out)) {
+        return RC_OK;
+    }
     if (layout->hole_count > 0) {
         return emit_holes(layout, payload, n, out, err);
     }

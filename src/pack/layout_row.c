@@ -1,22 +1,18 @@
 /*
  * layout_row - one row, written by the plan
  *
- * Most values are short ASCII without a delimiter, quote or line break in them. Such a value is
- * copied eight bytes at a time while the same eight bytes are looked at for anything that is not
- * so; what shows something else goes the long way: encoded, cut, quoted, padded (encoding.c,
+ * Most values are short ASCII without a delimiter, quote or line break in them: copied and looked
+ * at in one go (layout_copy.h). Most others only have letters beyond ASCII: encoded where they
+ * stand. What shows something else goes the long way: encoded, cut, quoted, padded (encoding.c,
  * layout_finish).
  */
+#include "pack/layout_copy.h"
 #include "pack/layout_plan.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (unsigned char)(value))
-
-enum {
-    WORD = 8,  /* bytes looked at together */
-    SLACK = 32 /* room behind a value: quotes, delimiter, a word written too far */
-};
+enum { SLACK = 32 /* room behind a value: quotes, delimiter, a word written too far */ };
 
 enum rc layout_state_open(const struct layout *layout, struct layout_state **out, struct err *err)
 {
@@ -72,78 +68,11 @@ struct writer {
     char *end;
 };
 
-struct masks {
-    uint64_t delimiter;
-    uint64_t quote;
-};
-
-static inline uint64_t load(const char *from, size_t bytes)
-{
-    uint64_t word = 0;
-    memcpy(&word, from, bytes);
-    return word;
-}
-
-/* High bits are set where one of the eight bytes is not ASCII, a control character, the delimiter
- * or the quote mark; when none is, no high bit is set. */
-static inline uint64_t odd_bytes(uint64_t word, const struct masks *masks)
-{
-    uint64_t delimiter = word ^ masks->delimiter;
-    uint64_t quote = word ^ masks->quote;
-    return word | ((word - EACH_BYTE(0x20)) & ~word) | ((delimiter - EACH_BYTE(1)) & ~delimiter) |
-           ((quote - EACH_BYTE(1)) & ~quote);
-}
-
-/* Upper case of eight ASCII bytes; of others anything */
-static inline uint64_t upper_bytes(uint64_t word)
-{
-    uint64_t from_a = word + EACH_BYTE(0x80 - 'a');
-    uint64_t past_z = word + EACH_BYTE(0x80 - 'z' - 1);
-    return word ^ (((from_a & ~past_z) & EACH_BYTE(0x80)) >> 2);
-}
-
-static inline uint64_t copy_word(char *to, const char *from, size_t bytes, bool is_upper,
-                                 const struct masks *masks)
-{
-    uint64_t word = load(from, bytes);
-    /* The bytes beyond are made letters, so that they are not odd. */
-    uint64_t odd = odd_bytes(bytes == WORD ? word : word | EACH_BYTE('a') << (8 * bytes), masks);
-    if (is_upper) {
-        word = upper_bytes(word);
-    }
-    memcpy(to, &word, bytes);
-    return odd;
-}
-
-/*
- * copy_plain - copy len bytes, which may write up to SLACK too far
- * Returns false when one of them is odd; what was written is then of no use.
- */
-static inline bool copy_plain(char *to, const char *from, size_t len, bool is_upper,
-                              const struct masks *masks)
-{
-    uint64_t odd = 0;
-    if (len >= WORD) {
-        for (size_t at = 0; at + WORD <= len; at += WORD) {
-            odd |= copy_word(to + at, from + at, WORD, is_upper, masks);
-        }
-        odd |= copy_word(to + len - WORD, from + len - WORD, WORD, is_upper, masks);
-    } else if (len >= WORD / 2) {
-        odd = copy_word(to, from, WORD / 2, is_upper, masks) |
-              copy_word(to + len - WORD / 2, from + len - WORD / 2, WORD / 2, is_upper, masks);
-    } else {
-        for (size_t at = 0; at < len; at++) {
-            odd |= copy_word(to + at, from + at, 1, is_upper, masks);
-        }
-    }
-    return (odd & EACH_BYTE(0x80)) == 0;
-}
-
 static inline void put_padding(struct writer *writer, size_t count)
 {
-    for (size_t at = 0; at < count; at += WORD) {
+    for (size_t at = 0; at < count; at += COPY_WORD) {
         const uint64_t spaces = EACH_BYTE(' ');
-        memcpy(writer->to + at, &spaces, WORD);
+        memcpy(writer->to + at, &spaces, COPY_WORD);
     }
     writer->to += count;
 }
@@ -195,33 +124,47 @@ static enum rc put_long(struct layout_state *state, const struct column_plan *pl
     return buf_ok(out, err);
 }
 
-/* One value, plain or long */
+/* A value that needs nothing but its encoding; *out_len bytes, which are as many characters when
+ * no width counts them. */
+static inline bool put_short(const struct layout_state *state, const struct column_plan *plan,
+                             const struct copy_marks *marks, struct slice text, char *to,
+                             size_t *out_len)
+{
+    bool is_copied = plan->is_upper ? copy_plain(to, text.ptr, text.len, true, marks)
+                                    : copy_plain(to, text.ptr, text.len, false, marks);
+    if (is_copied) {
+        *out_len = text.len;
+        return true;
+    }
+    const char both[2] = {marks->delimiter, marks->quote};
+    return plan->pad == 0 &&
+           encoder_put_clean(state->encoder, text, plan->is_upper, both, to, out_len);
+}
+
+/* One value, short or long */
 static inline enum rc put_value(struct layout_state *state, const struct column_plan *plan,
-                                const struct masks *masks, struct slice text, struct writer *writer,
-                                struct buf *out, struct err *err)
+                                const struct copy_marks *marks, struct slice text,
+                                struct writer *writer, struct buf *out, struct err *err)
 {
     const struct layout *layout = state->layout;
     bool is_quoted = layout->format == LAYOUT_CSV && layout->quote == LAYOUT_QUOTE_ALWAYS;
-    bool is_plain = !plan->has_reference && (plan->cut == 0 || text.len <= plan->cut) &&
+    bool is_short = !plan->has_reference && (plan->cut == 0 || text.len <= plan->cut) &&
                     (text.len > 0 || layout->column_count > 1);
     if (!writer_reserve(writer, out, text.len + plan->pad + SLACK)) {
         return buf_ok(out, err);
     }
-    if (is_plain) {
-        char *start = writer->to + is_quoted;
-        bool is_copied = plan->is_upper ? copy_plain(start, text.ptr, text.len, true, masks)
-                                        : copy_plain(start, text.ptr, text.len, false, masks);
-        if (is_copied) {
-            if (is_quoted) {
-                start[-1] = layout->quote_mark;
-                start[text.len] = layout->quote_mark;
-            }
-            writer->to = start + text.len + is_quoted;
-            if (plan->pad > text.len) {
-                put_padding(writer, plan->pad - text.len);
-            }
-            return RC_OK;
+    size_t len = 0;
+    char *start = writer->to + is_quoted;
+    if (is_short && put_short(state, plan, marks, text, start, &len)) {
+        if (is_quoted) {
+            start[-1] = layout->quote_mark;
+            start[len] = layout->quote_mark;
         }
+        writer->to = start + len + is_quoted;
+        if (plan->pad > len) {
+            put_padding(writer, plan->pad - len);
+        }
+        return RC_OK;
     }
     writer_detach(writer, out);
     enum rc rc = put_long(state, plan, text, out, err);
@@ -237,8 +180,8 @@ static enum rc put_columns(struct layout_state *state, const struct slice *field
 {
     const struct layout *layout = state->layout;
     bool is_csv = layout->format == LAYOUT_CSV;
-    const struct masks masks = {EACH_BYTE(is_csv ? layout->delimiter : 0),
-                                EACH_BYTE(is_csv ? layout->quote_mark : 0)};
+    const struct copy_marks marks = {is_csv ? layout->delimiter : '\0',
+                                     is_csv ? layout->quote_mark : '\0'};
     struct writer writer;
     if (!buf_reserve(out, SLACK)) {
         return buf_ok(out, err);
@@ -265,7 +208,7 @@ static enum rc put_columns(struct layout_state *state, const struct slice *field
             rc = layout_make_value(state, plan, fields, &text, err);
         }
         if (rc == RC_OK) {
-            rc = put_value(state, plan, &masks, text, &writer, out, err);
+            rc = put_value(state, plan, &marks, text, &writer, out, err);
         }
     }
     writer_detach(&writer, out);
