@@ -108,16 +108,11 @@ static void forget_slabs(struct order *order)
     order->used_bytes = 0;
 }
 
-static void give_refs(struct order_ref *refs, size_t count)
-{
-    memory_give(refs, count * sizeof *refs);
-}
-
 void order_release(struct order *order)
 {
     forget_slabs(order);
     free(order->slabs);
-    give_refs(order->refs, order->refs_cap);
+    free(order->refs);
     free(order->run_ends);
     spill_release(&order->runs);
     *order = (struct order){0};
@@ -129,9 +124,9 @@ static enum rc sort_refs(struct order *order, struct err *err)
     if (order->refs_count < 2) {
         return RC_OK;
     }
-    struct order_ref *spare = memory_take(order->refs_count * sizeof *spare);
+    struct order_ref *spare = malloc(order->refs_count * sizeof *spare);
     bool is_ok = spare != NULL && order_sort(order->refs, spare, order->refs_count, order->threads);
-    give_refs(spare, order->refs_count);
+    free(spare);
     return is_ok ? RC_OK : no_memory(err);
 }
 
@@ -219,14 +214,10 @@ static enum rc refs_for(struct order *order, size_t items, struct err *err)
     }
     size_t cap = order->refs_cap * 2;
     cap = cap < order->refs_count + items ? order->refs_count + items : cap;
-    struct order_ref *refs = memory_take(cap * sizeof *refs);
+    struct order_ref *refs = realloc(order->refs, cap * sizeof *refs);
     if (refs == NULL) {
         return no_memory(err);
     }
-    if (order->refs_count > 0) {
-        memcpy(refs, order->refs, order->refs_count * sizeof *refs);
-    }
-    give_refs(order->refs, order->refs_cap);
     order->refs = refs;
     order->refs_cap = cap;
     return RC_OK;
@@ -287,7 +278,7 @@ enum rc order_finish(struct order *order, struct err *err)
     }
     if (rc == RC_OK && order->runs_count > 0) {
         rc = spill_flush(&order->runs, err);
-        give_refs(order->refs, order->refs_cap);
+        free(order->refs);
         order->refs = NULL;
         order->refs_cap = 0;
     }

@@ -230,27 +230,95 @@ static inline size_t range_of(const struct ranges *ranges, uint64_t prefix)
     return low;
 }
 
-/* refs are scattered into spare by range, in a stable way; there they are sorted */
-static void scatter(struct ranges *ranges, const struct order_ref *refs, struct order_ref *spare,
-                    size_t count, unsigned char *range_of_ref)
-{
-    size_t places[RANGES_MAX] = {0};
+/* Each thread counts and scatters a part of the references of its own; the parts stand behind one
+ * another in each range, so that equal keys stay as they were. */
+struct part {
+    const struct ranges *ranges;
+    const struct order_ref *refs;
+    struct order_ref *spare;
+    unsigned char *range_of_ref;
+    size_t from;
+    size_t to;
+    size_t places[RANGES_MAX]; /* how many of each range; then where the next one goes */
+};
 
-    for (size_t i = 0; i < count; i++) {
-        size_t range = range_of(ranges, refs[i].prefix);
-        range_of_ref[i] = (unsigned char)range;
-        places[range]++;
+static void *count_part(void *arg)
+{
+    struct part *part = arg;
+    for (size_t i = part->from; i < part->to; i++) {
+        size_t range = range_of(part->ranges, part->refs[i].prefix);
+        part->range_of_ref[i] = (unsigned char)range;
+        part->places[range]++;
     }
+    return NULL;
+}
+
+static void *scatter_part(void *arg)
+{
+    struct part *part = arg;
+    for (size_t i = part->from; i < part->to; i++) {
+        part->spare[part->places[part->range_of_ref[i]]++] = part->refs[i];
+    }
+    return NULL;
+}
+
+static void place_parts(struct ranges *ranges, struct part *parts, unsigned count)
+{
     size_t sum = 0;
-    for (size_t i = 0; i < ranges->count; i++) {
-        ranges->starts[i] = sum;
-        sum += places[i];
-        places[i] = ranges->starts[i];
+    for (size_t range = 0; range < ranges->count; range++) {
+        ranges->starts[range] = sum;
+        for (unsigned i = 0; i < count; i++) {
+            size_t here = parts[i].places[range];
+            parts[i].places[range] = sum;
+            sum += here;
+        }
     }
     ranges->starts[ranges->count] = sum;
-    for (size_t i = 0; i < count; i++) {
-        spare[places[range_of_ref[i]]++] = refs[i];
+}
+
+/* `work` for each of count arguments that lie `size` bytes apart: side by side, and those for which
+ * no thread is to be had one after the other. */
+static void side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count)
+{
+    pthread_t helpers[THREADS_MAX];
+    unsigned started = 1;
+    while (started < count && pthread_create(&helpers[started], NULL, work,
+                                             (char *)args + started * size) == 0) {
+        started++;
     }
+    work(args);
+    for (unsigned i = started; i < count; i++) {
+        work((char *)args + i * size);
+    }
+    for (unsigned i = 1; i < started; i++) {
+        pthread_join(helpers[i], NULL);
+    }
+}
+
+/* refs are scattered into spare by range, in a stable way; there they are sorted */
+static bool scatter(struct ranges *ranges, const struct order_ref *refs, struct order_ref *spare,
+                    size_t count, unsigned threads)
+{
+    struct part *parts = calloc(threads, sizeof *parts);
+    unsigned char *range_of_ref = malloc(count);
+    bool is_ok = parts != NULL && range_of_ref != NULL;
+
+    for (unsigned i = 0; is_ok && i < threads; i++) {
+        parts[i] = (struct part){.ranges = ranges,
+                                 .refs = refs,
+                                 .spare = spare,
+                                 .range_of_ref = range_of_ref,
+                                 .from = count / threads * i,
+                                 .to = i + 1 == threads ? count : count / threads * (i + 1)};
+    }
+    if (is_ok) {
+        side_by_side(count_part, parts, sizeof *parts, threads);
+        place_parts(ranges, parts, threads);
+        side_by_side(scatter_part, parts, sizeof *parts, threads);
+    }
+    free(range_of_ref);
+    free(parts);
+    return is_ok;
 }
 
 bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, unsigned threads)
@@ -259,29 +327,20 @@ bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, u
         sort_from(refs, spare, count, 0);
         return true;
     }
+    threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
     struct ranges *ranges = calloc(1, sizeof *ranges);
-    unsigned char *range_of_ref = malloc(count);
-    pthread_t helpers[THREADS_MAX];
-    unsigned started = 0;
-    bool is_ok = ranges != NULL && range_of_ref != NULL;
+    bool is_ok = ranges != NULL;
 
     if (is_ok) {
         choose_splitters(ranges, refs, count);
-        scatter(ranges, refs, spare, count, range_of_ref);
+        is_ok = scatter(ranges, refs, spare, count, threads);
+    }
+    if (is_ok) {
         ranges->refs = spare;
         ranges->spare = refs;
-        for (; started + 1 < threads && started < THREADS_MAX; started++) {
-            if (pthread_create(&helpers[started], NULL, sort_ranges, ranges) != 0) {
-                break; /* fewer threads do the same work */
-            }
-        }
-        sort_ranges(ranges);
-        for (unsigned i = 0; i < started; i++) {
-            pthread_join(helpers[i], NULL);
-        }
+        side_by_side(sort_ranges, ranges, 0, threads); /* all of them take ranges from the same */
         memcpy(refs, spare, count * sizeof *refs);
     }
-    free(range_of_ref);
     free(ranges);
     return is_ok;
 }
