@@ -16,7 +16,12 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum { CODEC_LEVEL_MIN = 1, CODEC_LEVEL_MAX = 9, CODEC_LEVEL_DEFAULT = 6 };
+enum {
+    CODEC_LEVEL_MIN = 1,
+    CODEC_LEVEL_MAX = 9,
+    CODEC_LEVEL_DEFAULT = 6,
+    CODEC_PIECE_BYTES_MAX = 1 << 30
+};
 
 enum codec_kind {
     CODEC_STORE = 0, /* the bytes themselves */
@@ -40,7 +45,8 @@ enum rc codec_level_check(int level, struct err *err) MUST_CHECK;
 size_t codec_bound(enum codec_kind kind, size_t raw_bytes);
 
 /*
- * codec_pack - compress one block; not for CODEC_STORE (asserted)
+ * codec_pack - compress one block of at most CODEC_PIECE_BYTES_MAX; not for CODEC_STORE (both
+ * asserted)
  *
  * out, out_cap   codec_bound() bytes at least (asserted)
  * Returns RC_OK; RC_NOMEM; RC_CORRUPT the library gave what is no stream of its kind
