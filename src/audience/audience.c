@@ -8,6 +8,7 @@
 #include "base/digest.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -393,6 +394,43 @@ static void limit_threads(struct audience *audience, const struct csv_cursor *cu
     }
 }
 
+/* excluded.csv needs the log and what became of it alone: written while others sort. */
+struct excluded_writing {
+    const struct audience *audience;
+    int fd; /* -1: not wanted */
+    enum rc rc;
+    struct err err;
+};
+
+static void *write_excluded(void *arg)
+{
+    struct excluded_writing *writing = arg;
+    const struct audience *audience = writing->audience;
+    writing->rc = outcome_write(&audience->outcome, &audience->log, writing->fd, &writing->err);
+    return NULL;
+}
+
+/* Who is in is known: the list of those who are not, seeds, order. */
+static enum rc finish(struct audience *audience, int excluded_fd, struct err *err)
+{
+    struct excluded_writing writing = {.audience = audience, .fd = excluded_fd, .rc = RC_OK};
+    pthread_t helper;
+    bool is_started = excluded_fd >= 0 && audience->threads > 1 &&
+                      pthread_create(&helper, NULL, write_excluded, &writing) == 0;
+    enum rc rc = read_seeds(audience, err);
+    if (rc == RC_OK) {
+        rc = order_finish(&audience->order, err);
+    }
+    if (is_started) {
+        pthread_join(helper, NULL);
+    } else if (excluded_fd >= 0) {
+        write_excluded(&writing);
+    }
+    spill_release(&audience->log);
+    return rc != RC_OK || writing.rc == RC_OK ? rc
+                                              : err_set(err, writing.rc, "%s", writing.err.text);
+}
+
 enum rc audience_run(struct audience *audience, int excluded_fd, struct audience_counts *counts,
                      struct err *err)
 {
@@ -416,15 +454,8 @@ enum rc audience_run(struct audience *audience, int excluded_fd, struct audience
     if (rc == RC_OK) {
         rc = settle(audience, err);
     }
-    if (rc == RC_OK && excluded_fd >= 0) {
-        rc = outcome_write(&audience->outcome, &audience->log, excluded_fd, err);
-    }
-    spill_release(&audience->log);
     if (rc == RC_OK) {
-        rc = read_seeds(audience, err);
-    }
-    if (rc == RC_OK) {
-        rc = order_finish(&audience->order, err);
+        rc = finish(audience, excluded_fd, err);
     }
     if (rc != RC_OK) {
         return rc;
