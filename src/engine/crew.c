@@ -134,6 +134,7 @@ static void read_reports(struct gang *gang)
         }
         report.text[sizeof report.text - 1] = '\0';
         report.archive[sizeof report.archive - 1] = '\0';
+        report.sha256[sizeof report.sha256 - 1] = '\0';
         report_once(gang, &report);
     }
 }

@@ -6,6 +6,7 @@
 #include "delivery/order.h"
 #include "stage/cost.h"
 #include "stage/recover.h"
+#include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/lock.h"
@@ -324,6 +325,7 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     size_t workers = cores < 1 ? 3 : (size_t)cores + 2;
     enum rc rc = items_open(&engine->items, err);
     rc = rc == RC_OK ? items_open(&engine->intaking, err) : rc;
+    rc = rc == RC_OK ? shelf_open(&engine->env.shelf, err) : rc;
     rc = rc == RC_OK ? door_moves_open(&engine->inbox_moves, err) : rc;
     rc = rc == RC_OK ? door_moves_open(&engine->approved_moves, err) : rc;
     rc = rc == RC_OK ? loop_open(&engine->loop, err) : rc;
@@ -573,6 +575,7 @@ static void close_engine(struct engine *engine)
     crew_free(engine->crew);
     works_release(engine);
     doors_release(engine);
+    shelf_free(engine->env.shelf);
     loop_free(engine->loop);
     ledger_close(engine->env.cost);
     ledger_close(engine->env.stock);

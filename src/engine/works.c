@@ -3,6 +3,7 @@
  */
 #include "engine/inner.h"
 
+#include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -427,6 +428,7 @@ static void after_extract(struct engine *engine, struct extract *extract,
         if (extract->is_published_next && !extract->subject.view.is_held) {
             item->work = WORK_PUBLISH;
             queue_put(&engine->publish, item);
+            shelf_put(engine->env.shelf, &extract->subject);
         } else {
             item_wake(engine, item);
         }

@@ -6,8 +6,10 @@
 #include "conf/house.h"
 #include "spool/refuse.h"
 #include "spool/take.h"
+#include "stage/decide.h"
 #include "stage/prepare.h"
 #include "stage/revise.h"
+#include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -182,6 +184,8 @@ void take_in_release(struct take_in *take)
         take_in_forked(take);
         fs_drop(&take->staged_fd);
         fs_drop(&take->previous_fd);
+        order_free(take->order);
+        view_release(&take->view);
         free(take);
     }
 }
@@ -290,15 +294,16 @@ static void put_steps(struct take_in *take, const struct view *previous, const s
     }
 }
 
-/* The lines of a delivery just taken: what it is, which steps wait, and whether none does. */
+/* The lines of a delivery just taken: what it is, which steps wait, and whether none does. What a
+ * new one is now is folded from them; a revision's history is longer. */
 static enum rc write_journal(struct take_in *take, const struct stage_report *report,
                              int64_t now_ns, struct err *err)
 {
-    struct order *order = NULL;
-    enum rc rc = order_load_from(take->staged_fd, &order, err);
+    enum rc rc = order_load_from(take->staged_fd, &take->order, err);
     if (rc != RC_OK) {
         return rc;
     }
+    const struct order *order = take->order;
     bool is_broken = report->outcome == REPORT_PREPARATION_ERROR;
     struct journal_writer writer = JOURNAL_WRITER_EMPTY;
     journal_begin(&writer, now_ns, event_name(EVENT_TAKEN), take->dropper.operator_name);
@@ -322,8 +327,10 @@ static enum rc write_journal(struct take_in *take, const struct stage_report *re
     if (rc == RC_OK) {
         rc = journal_append(take->staged_fd, buf_slice(&writer.lines), err);
     }
+    if (rc == RC_OK && take->revision == 1) {
+        rc = view_fold(buf_slice(&writer.lines), &take->view, err);
+    }
     journal_writer_release(&writer);
-    order_free(order);
     return rc;
 }
 
@@ -446,13 +453,29 @@ static enum rc admit(struct take_in *take, int64_t now_ns, struct err *err)
     }
     enum rc rc = take->revision > 1 ? revise_admit(take, now_ns, err)
                                     : spool_admit(take->env->spool, take->id, take->id, err);
-    if (rc == RC_OK) {
-        struct view view = {0};
-        rc = view_load(take->staged_fd, &view, err);
-        take->state = view.state;
-        view_release(&view);
+    if (rc == RC_OK && take->revision > 1) {
+        rc = view_load(take->staged_fd, &take->view, err);
     }
+    take->state = take->view.state;
     return rc;
+}
+
+/* What was taken in waits for nobody: its next step finds it open. */
+static void hand_on(struct take_in *take)
+{
+    struct subject subject = {.stage = STAGE_PENDING,
+                              .dirfd = take->staged_fd,
+                              .order = take->order,
+                              .view = take->view};
+    if (take->keeps_place || take->revision > 1 || take->state != STATE_TARGET_READY ||
+        !decide_is_ready(&subject)) {
+        return;
+    }
+    (void)snprintf(subject.id, sizeof subject.id, "%s", take->id);
+    shelf_put(take->env->shelf, &subject);
+    take->staged_fd = -1;
+    take->order = NULL;
+    take->view = (struct view){.state = take->state};
 }
 
 enum rc take_in_commit(struct take_in **group, const struct stage_report *reports, size_t count,
@@ -499,6 +522,7 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         if (group[i]->result == TAKE_IN_TAKEN) {
             remove_original(group[i]);
+            hand_on(group[i]);
             log_event(LOG_LEVEL_INFO, "taken", group[i]->id,
                       "revision=%" PRIu64 " rows=%" PRIu64 " records=%" PRIu64 " state=%s",
                       group[i]->revision, reports[i].rows, reports[i].records,

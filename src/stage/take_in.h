@@ -42,6 +42,8 @@ struct take_in {
     uint64_t revision; /* of this drop, from 1 */
     uint64_t size_bytes;
     bool keeps_place; /* a revision that leaves the extraction alone */
+    struct order *order; /* as frozen; NULL until commit reads it */
+    struct view view;    /* of its journal, once that is written */
     /* after commit */
     bool has_changed; /* the original was changed meanwhile: it lies in its door, as the next
                          revision */
