@@ -505,8 +505,7 @@ enum rc view_fold(struct slice bytes, struct view *out, struct err *err)
 enum rc view_add(struct view *view, struct slice lines, struct err *err)
 {
     struct journal_tail before = view->tail;
-    struct fold fold = {
-        .view = view, .round_cap = view->round_count, .file_cap = view->file_count};
+    struct fold fold = {.view = view, .round_cap = view->round_count, .file_cap = view->file_count};
     if (before.torn_bytes > 0) {
         view_release(view);
         return err_set(err, RC_STATE, "journal: its last line is torn");

@@ -252,6 +252,18 @@ size_t crew_busy(const struct crew *crew)
     return crew->busy;
 }
 
+size_t crew_jobs(const struct crew *crew, const struct crew_kind *kind)
+{
+    size_t jobs = 0;
+    for (size_t i = 0; i < CREW_WORKERS_MAX; i++) {
+        const struct gang *gang = &crew->gangs[i];
+        if (gang->batch != NULL && (kind == NULL || gang->batch->kind == kind)) {
+            jobs += gang->batch->job_count - (size_t)__builtin_popcountll(gang->is_done[0]);
+        }
+    }
+    return jobs;
+}
+
 void crew_look(struct crew *crew)
 {
     int64_t now_ns = clock_monotonic_ns();

@@ -374,8 +374,10 @@ bool group_is_due(const struct engine *engine, size_t count, int64_t *since_ns)
     if (*since_ns == 0) {
         *since_ns = now_ns;
     }
-    bool is_due = count >= GROUP_GOOD || now_ns - *since_ns >= GROUP_PATIENCE_NS ||
-                  crew_busy(engine->crew) == 0;
+    int64_t patience_ns =
+        crew_jobs(engine->crew, NULL) >= GROUP_MANY ? GROUP_MANY_PATIENCE_NS : GROUP_PATIENCE_NS;
+    bool is_due =
+        count >= GROUP_GOOD || now_ns - *since_ns >= patience_ns || crew_busy(engine->crew) == 0;
     *since_ns = is_due ? 0 : *since_ns;
     return is_due;
 }

@@ -340,7 +340,8 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         mark->due_ns = now_ns + (is_at_once ? BUSY_PAUSE_NS : DEATH_PAUSE_NS);
         look_at_inbox_in(engine, mark->due_ns);
         if (!is_at_once) {
-            log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"", take->text);
+            log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"",
+                      take->text == NULL ? "" : take->text);
         }
         return;
     }

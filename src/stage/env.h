@@ -31,7 +31,7 @@ struct stage_env {
     struct ledger *cost;
     struct ledger *stock;
     struct shelf *shelf; /* deliveries kept open between steps; NULL: none are */
-    int64_t group_gid; /* of the operators; -1: the process's */
+    int64_t group_gid;   /* of the operators; -1: the process's */
     /* The channel's suppression lists, opened for the next worker, which can open no path itself.
      */
     int suppress_fds[SUPPRESS_LISTS_MAX];

@@ -70,9 +70,9 @@ static enum rc write_target(struct extract *extract, const struct selection *sel
     bool is_same = rc == RC_OK && slice_equal(buf_slice(&text), buf_slice(&counted.text));
     if (rc == RC_OK && !is_same) {
         rc = target_put(out_dirfd, &text, err);
-        rc = rc == RC_OK ? fs_move_replace(out_dirfd, TARGET_FILE, extract->subject.dirfd,
-                                           TARGET_FILE, err)
-                         : rc;
+        rc = rc == RC_OK
+                 ? fs_move_replace(out_dirfd, TARGET_FILE, extract->subject.dirfd, TARGET_FILE, err)
+                 : rc;
     }
     buf_release(&text);
     cost_lines_release(&costs);

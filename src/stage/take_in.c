@@ -186,6 +186,7 @@ void take_in_release(struct take_in *take)
         fs_drop(&take->previous_fd);
         order_free(take->order);
         view_release(&take->view);
+        free(take->text);
         free(take);
     }
 }
@@ -334,6 +335,13 @@ static enum rc write_journal(struct take_in *take, const struct stage_report *re
     return rc;
 }
 
+/* Most have nothing to tell: no room is kept for it. Without memory it stays untold. */
+static void say(struct take_in *take, const char *text)
+{
+    free(take->text);
+    take->text = strdup(text);
+}
+
 /* Decides by the report what becomes of one drop; the journal is written for those that are taken.
  */
 static enum rc weigh(struct take_in *take, const struct stage_report *report, int64_t now_ns,
@@ -356,8 +364,8 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
         take->result = rc == RC_OK ? TAKE_IN_TAKEN : TAKE_IN_LATER;
         return rc;
     case REPORT_REFUSED:
-        (void)snprintf(take->text, sizeof take->text, "%s", report->text);
-        rc = take_in_refuse(env, spool_dir(env->spool, SPOOL_INBOX), take->name, take->text, err);
+        say(take, report->text);
+        rc = take_in_refuse(env, spool_dir(env->spool, SPOOL_INBOX), take->name, report->text, err);
         take->result = rc == RC_OK ? TAKE_IN_REFUSED : rc == RC_GONE ? TAKE_IN_GONE : TAKE_IN_LATER;
         return rc == RC_IO ? rc : RC_OK;
     case REPORT_TEMP:
@@ -365,7 +373,7 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
     case REPORT_DIED:
         break;
     }
-    (void)snprintf(take->text, sizeof take->text, "%s", report->text);
+    say(take, report->text);
     take->result = TAKE_IN_LATER;
     return RC_OK;
 }
@@ -463,10 +471,8 @@ static enum rc admit(struct take_in *take, int64_t now_ns, struct err *err)
 /* What was taken in waits for nobody: its next step finds it open. */
 static void hand_on(struct take_in *take)
 {
-    struct subject subject = {.stage = STAGE_PENDING,
-                              .dirfd = take->staged_fd,
-                              .order = take->order,
-                              .view = take->view};
+    struct subject subject = {
+        .stage = STAGE_PENDING, .dirfd = take->staged_fd, .order = take->order, .view = take->view};
     if (take->keeps_place || take->revision > 1 || take->state != STATE_TARGET_READY ||
         !decide_is_ready(&subject)) {
         return;
@@ -494,7 +500,7 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
             return rc;
         }
         if (rc != RC_OK) {
-            (void)snprintf(group[i]->text, sizeof group[i]->text, "%s", own.text);
+            say(group[i], own.text);
         }
         taken += group[i]->result == TAKE_IN_TAKEN;
     }
@@ -509,7 +515,7 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
         enum rc own_rc = admit(group[i], now_ns, &own);
         if (own_rc != RC_OK) {
             group[i]->result = TAKE_IN_LATER;
-            (void)snprintf(group[i]->text, sizeof group[i]->text, "%s", own.text);
+            say(group[i], own.text);
         }
         if (own_rc == RC_IO) {
             *err = own;

@@ -320,8 +320,8 @@ static enum rc read_some(int fd, void *bytes, size_t len, size_t *out_len, struc
     }
 }
 
-/* hint: size of a regular file, 0 where none is known. A read of such a file that gives less than
- * was asked for has met its end. */
+/* hint: bytes that a regular file should still have, 0 where none are known. When they are there
+ * and the byte behind them is not, that is the end. */
 static enum rc read_up_to(int fd, size_t max_bytes, size_t hint, struct buf *out, struct err *err)
 {
     size_t start = out->len;
@@ -346,7 +346,7 @@ static enum rc read_up_to(int fd, size_t max_bytes, size_t hint, struct buf *out
         }
         out->len += got;
         out->ptr[out->len] = '\0';
-        if (hint > 0 && got < want) {
+        if (out->len - start == hint && got < want) {
             return RC_OK;
         }
     }
