@@ -2,12 +2,14 @@
  * pairs - many 128-bit numbers, given back in order
  *
  * Contract in the header. Sorting takes the 22 uppermost bits that differ in two stable radix
- * passes, which leaves groups of a few numbers, and finishes those by insertion. Numbers that are
- * equal in those bits in great number (a skewed hash) go through qsort, so that no input is slow.
+ * passes (few numbers: 11 in one), which leaves groups of a few numbers, and finishes those by
+ * insertion. Numbers that are equal in those bits in great number (a skewed hash) go through qsort,
+ * so that no input is slow.
  */
 #include "audience/pairs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { RADIX_BITS = 11, RADIX = 1 << RADIX_BITS, INSERTION_MAX = 24, FIRST_PAIRS = 1024 };
 
@@ -90,6 +92,24 @@ static void radix_pass(const struct pair *from, struct pair *to, size_t count, i
     }
 }
 
+/* One pass is enough where there are no more numbers than places. */
+static bool sort_few(struct pair *items, size_t count, int shift)
+{
+    struct pair *other = calloc(count, sizeof *other);
+    size_t places[RADIX] = {0};
+    if (other == NULL) {
+        return false;
+    }
+    memcpy(other, items, count * sizeof *other);
+    for (size_t i = 0; i < count; i++) {
+        places[other[i].high >> shift & (RADIX - 1)]++;
+    }
+    radix_pass(other, items, count, shift, places);
+    finish_groups(items, count, shift);
+    free(other);
+    return true;
+}
+
 static bool sort_pairs(struct pair *items, size_t count)
 {
     uint64_t all_or = 0;
@@ -98,9 +118,12 @@ static bool sort_pairs(struct pair *items, size_t count)
     }
     int top = all_or == 0 ? 0 : 64 - __builtin_clzll(all_or);
     int shift = top > 2 * RADIX_BITS ? top - 2 * RADIX_BITS : 0;
-    if (count <= RADIX) {
-        qsort(items, count, sizeof *items, compare);
+    if (count <= INSERTION_MAX) {
+        insertion_sort(items, count);
         return true;
+    }
+    if (count <= RADIX) {
+        return sort_few(items, count, top > RADIX_BITS ? top - RADIX_BITS : 0);
     }
     struct pair *other = calloc(count, sizeof *other);
     size_t(*places)[RADIX] = calloc(2, sizeof *places);

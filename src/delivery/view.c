@@ -502,6 +502,28 @@ enum rc view_fold(struct slice bytes, struct view *out, struct err *err)
     return RC_OK;
 }
 
+enum rc view_add(struct view *view, struct slice lines, struct err *err)
+{
+    struct journal_tail before = view->tail;
+    struct fold fold = {.view = view, .round_cap = view->round_count, .file_cap = view->file_count};
+    if (before.torn_bytes > 0) {
+        view_release(view);
+        return err_set(err, RC_STATE, "journal: its last line is torn");
+    }
+    for (int i = 0; i < STEP_COUNT; i++) {
+        fold.answer_cap[i] = view->steps[i].answer_count;
+    }
+    enum rc rc = journal_read(lines, fold_line, &fold, &view->tail, err);
+    if (rc != RC_OK) {
+        view_release(view);
+        return rc;
+    }
+    view->tail.line_count += before.line_count;
+    view->tail.whole_bytes += before.whole_bytes;
+    sort_files(view);
+    return RC_OK;
+}
+
 enum rc view_load(int dirfd, struct view *out, struct err *err)
 {
     struct buf bytes = BUF_EMPTY;

@@ -109,6 +109,16 @@ enum rc view_fold(struct slice bytes, struct view *out, struct err *err) MUST_CH
  * reading it */
 enum rc view_load(int dirfd, struct view *out, struct err *err) MUST_CHECK;
 
+/*
+ * view_add - fold lines in that were appended to the journal behind what the view was made of
+ *
+ * lines    whole lines, as appended
+ * Returns  as view_fold, and the view is as if the whole journal had been folded; after a failure
+ * it is empty. RC_STATE the journal had a torn tail, which the lines do not follow: view_load
+ * Cost     one pass over the lines
+ */
+enum rc view_add(struct view *view, struct slice lines, struct err *err) MUST_CHECK;
+
 /* view_release - free it; accepts a zeroed or released one */
 void view_release(struct view *view);
 

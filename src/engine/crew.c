@@ -134,6 +134,7 @@ static void read_reports(struct gang *gang)
         }
         report.text[sizeof report.text - 1] = '\0';
         report.archive[sizeof report.archive - 1] = '\0';
+        report.sha256[sizeof report.sha256 - 1] = '\0';
         report_once(gang, &report);
     }
 }
@@ -249,6 +250,18 @@ enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err
 size_t crew_busy(const struct crew *crew)
 {
     return crew->busy;
+}
+
+size_t crew_jobs(const struct crew *crew, const struct crew_kind *kind)
+{
+    size_t jobs = 0;
+    for (size_t i = 0; i < CREW_WORKERS_MAX; i++) {
+        const struct gang *gang = &crew->gangs[i];
+        if (gang->batch != NULL && (kind == NULL || gang->batch->kind == kind)) {
+            jobs += gang->batch->job_count - (size_t)__builtin_popcountll(gang->is_done[0]);
+        }
+    }
+    return jobs;
 }
 
 void crew_look(struct crew *crew)

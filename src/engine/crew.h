@@ -68,6 +68,9 @@ enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err
 
 size_t crew_busy(const struct crew *crew);
 
+/* crew_jobs - jobs of a kind (NULL: of every kind) that workers have and did not report yet */
+size_t crew_jobs(const struct crew *crew, const struct crew_kind *kind);
+
 /* crew_look - end workers that hang; call now and then */
 void crew_look(struct crew *crew);
 

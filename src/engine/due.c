@@ -6,6 +6,7 @@
 #include "stage/decide.h"
 #include "stage/hand_over.h"
 #include "stage/settle.h"
+#include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -231,7 +232,7 @@ static void advance(struct engine *engine, struct item *item, int64_t now_ns)
     struct subject subject = SUBJECT_NONE;
     item->work = WORK_NONE;
     item->due_ns = INT64_MAX;
-    enum rc rc = subject_open(engine->env.spool, item->id, &subject, &err);
+    enum rc rc = subject_open_next(&engine->env, item->id, &subject, &err);
     if (rc == RC_GONE) {
         log_event(LOG_LEVEL_ERROR, "delivery-vanished", item->id, "stage=none");
         items_remove(engine->items, item);
@@ -239,6 +240,9 @@ static void advance(struct engine *engine, struct item *item, int64_t now_ns)
     }
     rc = rc == RC_OK ? finish(engine, item, &subject, now_ns, &err) : rc;
     rc = rc == RC_OK ? act_by_state(engine, item, &subject, now_ns, &err) : rc;
+    if (rc == RC_OK && (item->work == WORK_EXTRACT || item->work == WORK_PUBLISH)) {
+        shelf_put(engine->env.shelf, &subject);
+    }
     subject_close(&subject);
     if (rc != RC_OK) {
         /* A damaged delivery costs itself only: it stays where it is, with its reason in the log.
@@ -269,7 +273,7 @@ static size_t open_group(struct engine *engine, struct hand_over *group, struct 
         struct hand_over *one = &group[count];
         *one = (struct hand_over){.subject = SUBJECT_NONE};
         item->work = WORK_NONE;
-        enum rc rc = subject_open(engine->env.spool, item->id, &one->subject, &one->err);
+        enum rc rc = subject_open_next(&engine->env, item->id, &one->subject, &one->err);
         if (rc != RC_OK) {
             set_back(engine, item, &one->err, rc == RC_CORRUPT ? RC_PERM : rc, now_ns);
             continue;

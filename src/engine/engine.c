@@ -6,6 +6,7 @@
 #include "delivery/order.h"
 #include "stage/cost.h"
 #include "stage/recover.h"
+#include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/lock.h"
@@ -324,6 +325,7 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     size_t workers = cores < 1 ? 3 : (size_t)cores + 2;
     enum rc rc = items_open(&engine->items, err);
     rc = rc == RC_OK ? items_open(&engine->intaking, err) : rc;
+    rc = rc == RC_OK ? shelf_open(&engine->env.shelf, err) : rc;
     rc = rc == RC_OK ? door_moves_open(&engine->inbox_moves, err) : rc;
     rc = rc == RC_OK ? door_moves_open(&engine->approved_moves, err) : rc;
     rc = rc == RC_OK ? loop_open(&engine->loop, err) : rc;
@@ -372,8 +374,10 @@ bool group_is_due(const struct engine *engine, size_t count, int64_t *since_ns)
     if (*since_ns == 0) {
         *since_ns = now_ns;
     }
-    bool is_due = count >= GROUP_GOOD || now_ns - *since_ns >= GROUP_PATIENCE_NS ||
-                  crew_busy(engine->crew) == 0;
+    int64_t patience_ns =
+        crew_jobs(engine->crew, NULL) >= GROUP_MANY ? GROUP_MANY_PATIENCE_NS : GROUP_PATIENCE_NS;
+    bool is_due =
+        count >= GROUP_GOOD || now_ns - *since_ns >= patience_ns || crew_busy(engine->crew) == 0;
     *since_ns = is_due ? 0 : *since_ns;
     return is_due;
 }
@@ -573,6 +577,7 @@ static void close_engine(struct engine *engine)
     crew_free(engine->crew);
     works_release(engine);
     doors_release(engine);
+    shelf_free(engine->env.shelf);
     loop_free(engine->loop);
     ledger_close(engine->env.cost);
     ledger_close(engine->env.stock);

@@ -24,14 +24,16 @@ enum {
         20000,      /* found by one scan and waiting for a worker; the rest is found by the next */
     DEATHS_MAX = 3, /* workers that one drop or delivery may cost before it is set aside */
     RETIRED_MAX = 64, /* configurations that a worker's job still speaks of */
-    INTAKE_BATCH_BYTES = 4 << 20,
-    EXTRACT_BATCH_BYTES = 4 << 20
+    INTAKE_BATCH_BYTES = 8 << 20,
+    EXTRACT_BATCH_BYTES = 8 << 20
 };
 
-/* A group is worth its syncs when it has so many, or when its first has waited so long. Until then
- * more is on its way. */
+/* A group is worth its syncs when it has so many, or when its first has waited so long: a moment,
+ * or, while workers have many small deliveries in hand, as long as makes a group of those. */
 #define GROUP_GOOD 96
 #define GROUP_PATIENCE_NS (20 * INT64_C(1000000))
+#define GROUP_MANY 32
+#define GROUP_MANY_PATIENCE_NS (100 * INT64_C(1000000))
 
 /* A complete drop, waiting for a worker. */
 struct waiting_drop {

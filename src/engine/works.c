@@ -3,6 +3,7 @@
  */
 #include "engine/inner.h"
 
+#include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -339,7 +340,8 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         mark->due_ns = now_ns + (is_at_once ? BUSY_PAUSE_NS : DEATH_PAUSE_NS);
         look_at_inbox_in(engine, mark->due_ns);
         if (!is_at_once) {
-            log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"", take->text);
+            log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"",
+                      take->text == NULL ? "" : take->text);
         }
         return;
     }
@@ -427,6 +429,7 @@ static void after_extract(struct engine *engine, struct extract *extract,
         if (extract->is_published_next && !extract->subject.view.is_held) {
             item->work = WORK_PUBLISH;
             queue_put(&engine->publish, item);
+            shelf_put(engine->env.shelf, &extract->subject);
         } else {
             item_wake(engine, item);
         }

@@ -301,7 +301,10 @@ static enum rc archive_digest(struct run *run, struct err *err)
 
 static enum rc put_file(struct run *run, const char *name, struct slice bytes, struct err *err)
 {
-    enum rc rc = fs_put_volatile(run->dirfd, name, FILE_MODE, bytes.ptr, bytes.len, err);
+    enum rc rc = fs_put_new(run->dirfd, name, FILE_MODE, bytes.ptr, bytes.len, err);
+    if (rc == RC_EXISTS) {
+        rc = fs_put_volatile(run->dirfd, name, FILE_MODE, bytes.ptr, bytes.len, err);
+    }
     return rc == RC_OK ? RC_OK : err_add(err, rc, "%s", name);
 }
 

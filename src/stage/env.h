@@ -10,6 +10,13 @@
 
 #include <stdint.h>
 
+/* Of a delivery (docs/SPOOL.md): its order, frozen; its count; who was left out. */
+#define SETTINGS_FILE "settings.conf"
+#define TARGET_FILE "target.json"
+#define EXCLUDED_FILE "excluded.csv"
+
+struct shelf;
+
 enum {
     /* Bytes of the small files that a delivery's directory holds and we read whole. */
     SETTINGS_BYTES_MAX = 4 << 20,
@@ -23,7 +30,8 @@ struct stage_env {
     const struct house *house;
     struct ledger *cost;
     struct ledger *stock;
-    int64_t group_gid; /* of the operators; -1: the process's */
+    struct shelf *shelf; /* deliveries kept open between steps; NULL: none are */
+    int64_t group_gid;   /* of the operators; -1: the process's */
     /* The channel's suppression lists, opened for the next worker, which can open no path itself.
      */
     int suppress_fds[SUPPRESS_LISTS_MAX];

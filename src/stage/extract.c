@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- begin --- */
 
@@ -40,7 +41,7 @@ enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_n
     extract->env = env;
     extract->subject = SUBJECT_NONE;
     extract->created_ns = now_ns;
-    enum rc rc = subject_open(env->spool, id, &extract->subject, err);
+    enum rc rc = subject_open_next(env, id, &extract->subject, err);
     struct subject *subject = &extract->subject;
     if (rc == RC_OK && subject->view.is_held) {
         rc = err_set(err, RC_STATE, "%s is held", id);
@@ -136,6 +137,24 @@ enum rc extraction_facts_read(int dirfd, struct extraction_facts *out, struct er
     buf_release(&text);
     fs_drop(&extraction);
     return rc;
+}
+
+/* What the worker said, where it is of a shape that a name and a digest can have: a name from it
+ * becomes one in pickup/. Else, and after a crash, extraction/ is read. */
+static bool facts_told(const struct stage_report *report, struct extraction_facts *out)
+{
+    bool is_empty = report->archive[0] == '\0' && report->sha256[0] == '\0';
+    bool is_named = report->archive[0] != '.' && strchr(report->archive, '/') == NULL &&
+                    strspn(report->sha256, "0123456789abcdef") == SHA256_HEX_BYTES - 1 &&
+                    strlen(report->archive) > 0;
+    if (report->has_facts == 0 || (!is_empty && !is_named)) {
+        return false;
+    }
+    *out = (struct extraction_facts){
+        .rows = report->rows, .records = report->records, .seeds = report->seeds};
+    (void)snprintf(out->archive, sizeof out->archive, "%s", report->archive);
+    (void)snprintf(out->sha256, sizeof out->sha256, "%s", report->sha256);
+    return true;
 }
 
 /* --- book --- */
@@ -322,7 +341,7 @@ enum rc extract_book(struct extract **group, const struct stage_report *reports,
         if (group[i]->rc == RC_OK) {
             group[i]->rc = publish_inside(&group[i]->subject, &group[i]->err);
         }
-        if (group[i]->rc == RC_OK) {
+        if (group[i]->rc == RC_OK && !facts_told(&reports[i], &bookings[i].facts)) {
             group[i]->rc =
                 extraction_facts_read(group[i]->subject.dirfd, &bookings[i].facts, &group[i]->err);
         }

@@ -19,7 +19,7 @@ static enum rc open_output(struct extract *extract, int *out_dirfd, int *out_exc
     rc = rc == RC_OK ? fs_open_dir(dirfd, "extraction.tmp", out_dirfd, err) : rc;
     /* Beside the archive while it is made; it takes the place of the count's list when all is done.
      */
-    return rc == RC_OK ? fs_create(*out_dirfd, "excluded.csv", 0600, out_excluded, err) : rc;
+    return rc == RC_OK ? fs_create(*out_dirfd, EXCLUDED_FILE, 0600, out_excluded, err) : rc;
 }
 
 static enum rc write_archive(struct extract *extract, struct selection *selection,
@@ -43,6 +43,7 @@ static enum rc write_archive(struct extract *extract, struct selection *selectio
                                 out_dirfd, &result, err);
     if (rc == RC_OK) {
         (void)snprintf(report->archive, sizeof report->archive, "%s", result.archive);
+        (void)snprintf(report->sha256, sizeof report->sha256, "%s", result.sha256);
     }
     return rc;
 }
@@ -54,6 +55,7 @@ static enum rc write_target(struct extract *extract, const struct selection *sel
     const struct order *order = extract->subject.order;
     struct target_facts counted;
     struct cost_lines costs = COST_LINES_EMPTY;
+    struct buf text = BUF_EMPTY;
     size_t column_count = 0;
     const char *const *columns = audience_columns(selection->audience, &column_count);
     enum rc rc = target_read(extract->subject.dirfd, &counted, err);
@@ -62,15 +64,32 @@ static enum rc write_target(struct extract *extract, const struct selection *sel
     }
     rc = cost_of_order(order, counts->records + counts->seeds, extract->created_ns, &costs, err);
     if (rc == RC_OK) {
-        rc = target_write(out_dirfd, counts, selection->bytes, columns, column_count,
-                          counted.warnings, counted.warning_count, &costs, order->currency, err);
+        rc = target_text(counts, selection->bytes, columns, column_count, counted.warnings,
+                         counted.warning_count, &costs, order->currency, &text, err);
     }
-    rc = rc == RC_OK
-             ? fs_move_replace(out_dirfd, "target.json", extract->subject.dirfd, "target.json", err)
-             : rc;
+    bool is_same = rc == RC_OK && slice_equal(buf_slice(&text), buf_slice(&counted.text));
+    if (rc == RC_OK && !is_same) {
+        rc = target_put(out_dirfd, &text, err);
+        rc = rc == RC_OK
+                 ? fs_move_replace(out_dirfd, TARGET_FILE, extract->subject.dirfd, TARGET_FILE, err)
+                 : rc;
+    }
+    buf_release(&text);
     cost_lines_release(&costs);
     target_release(&counted);
     return rc;
+}
+
+/*
+ * The list takes the place of the count's, unless it is the same, as it mostly is: ext4 writes a
+ * file out at once when it is renamed over another (auto_da_alloc), before the group's sync.
+ */
+static enum rc put_excluded(const struct extract *extract, int out_dirfd, struct err *err)
+{
+    int dirfd = extract->subject.dirfd;
+    return fs_same_bytes(out_dirfd, EXCLUDED_FILE, dirfd, EXCLUDED_FILE)
+               ? fs_remove(out_dirfd, EXCLUDED_FILE, err)
+               : fs_move_replace(out_dirfd, EXCLUDED_FILE, dirfd, EXCLUDED_FILE, err);
 }
 
 static enum rc extract_all(struct extract *extract, struct stage_report *report,
@@ -98,9 +117,7 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     report->seeds = counts.seeds;
     rc = rc == RC_OK ? fs_close(&excluded, err) : rc;
     rc = rc == RC_OK ? write_archive(extract, &selection, &counts, out_dirfd, report, err) : rc;
-    rc = rc == RC_OK ? fs_move_replace(out_dirfd, "excluded.csv", extract->subject.dirfd,
-                                       "excluded.csv", err)
-                     : rc;
+    rc = rc == RC_OK ? put_excluded(extract, out_dirfd, err) : rc;
     rc = rc == RC_OK ? write_target(extract, &selection, &counts, out_dirfd, err) : rc;
     selection_close(&selection);
     fs_drop(&excluded);
@@ -116,6 +133,7 @@ void extract_work(struct extract *extract, struct stage_report *report, struct p
     switch (rc) {
     case RC_OK:
         report->outcome = REPORT_DONE;
+        report->has_facts = 1;
         break;
     case RC_PERM:
     case RC_RANGE:

@@ -81,12 +81,19 @@ static enum rc put_flag(const struct subject *subject, int pickup, int64_t gid, 
     return rc == RC_OK ? fs_give(pickup, name, 0640, gid, err) : rc;
 }
 
-/* What lies beside the archive in extraction/, but for the manifest that is also inside it. */
+/* What lies beside the archive in extraction/, but for the manifest that is also inside it. It is
+ * there twice afterwards, under two names of one file; where the name is taken (a crash, or a
+ * router's own), the file is put in its place. */
 static enum rc put_beside(int extraction, const char *name, int pickup, int64_t gid,
                           struct err *err)
 {
     struct buf bytes = BUF_EMPTY;
-    enum rc rc = fs_read_small(extraction, name, TARGET_BYTES_MAX, &bytes, err);
+    enum rc rc = fs_give(extraction, name, 0640, gid, err);
+    rc = rc == RC_OK ? fs_link(extraction, name, pickup, name, err) : rc;
+    if (rc != RC_EXISTS) {
+        return rc;
+    }
+    rc = fs_read_small(extraction, name, TARGET_BYTES_MAX, &bytes, err);
     rc = rc == RC_OK ? fs_put_volatile(pickup, name, 0640, bytes.ptr, bytes.len, err) : rc;
     buf_release(&bytes);
     return rc == RC_OK ? fs_give(pickup, name, 0640, gid, err) : rc;

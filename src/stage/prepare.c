@@ -110,7 +110,7 @@ static enum rc count_target(struct preparation *p, struct err *err)
     int excluded = -1;
     enum rc rc = RC_OK;
     if (!p->options->is_dry) {
-        rc = fs_create(p->options->dirfd, "excluded.csv", 0600, &excluded, err);
+        rc = fs_create(p->options->dirfd, EXCLUDED_FILE, 0600, &excluded, err);
     }
     if (rc == RC_OK) {
         rc = audience_run(p->selection.audience, excluded, &p->counts, err);
@@ -140,19 +140,22 @@ static enum rc write_facts(struct preparation *p, struct err *err)
             warnings[warning_count++] = p->problems->lines[i].text;
         }
     }
+    struct buf target = BUF_EMPTY;
     order_write(p->order, &settings);
     enum rc rc = buf_ok(&settings, err);
     if (rc == RC_OK) {
         rc = fs_put_new(p->options->dirfd, "settings.conf", 0640, settings.ptr, settings.len, err);
     }
     if (rc == RC_OK) {
-        rc = target_write(p->options->dirfd, &p->counts, p->selection.bytes, columns, column_count,
-                          warnings, warning_count, &p->costs, p->order->currency, err);
+        rc = target_text(&p->counts, p->selection.bytes, columns, column_count, warnings,
+                         warning_count, &p->costs, p->order->currency, &target, err);
     }
+    rc = rc == RC_OK ? target_put(p->options->dirfd, &target, err) : rc;
     if (rc == RC_OK && !p->out->has_bad_rows) {
         rc = basis_write(p->options->dirfd, p->order, &p->costs, err);
     }
     buf_release(&settings);
+    buf_release(&target);
     return rc;
 }
 

@@ -4,6 +4,8 @@
 #ifndef POSTROOM_STAGE_REPORT_H
 #define POSTROOM_STAGE_REPORT_H
 
+#include "base/digest.h"
+
 #include <assert.h>
 #include <limits.h>
 #include <stdint.h>
@@ -27,7 +29,9 @@ struct stage_report {
     uint64_t seeds;
     uint64_t bytes;          /* of the recipients */
     uint32_t is_same_ground; /* a revision that changes nothing an extraction is made of */
+    uint32_t has_facts;      /* an extraction: its counts, archive and digest stand here */
     char archive[REPORT_ARCHIVE_BYTES];
+    char sha256[SHA256_HEX_BYTES]; /* of the archive */
     char text[REPORT_TEXT_BYTES];
 };
 

@@ -157,30 +157,6 @@ enum rc revise_admit(struct take_in *take, int64_t now_ns, struct err *err)
 
 /* --- a revision that leaves the extraction alone --- */
 
-static bool has_same_bytes(int a_dirfd, int b_dirfd, const char *name)
-{
-    enum { BLOCK_BYTES = 1 << 16 };
-    static char a[BLOCK_BYTES];
-    static char b[BLOCK_BYTES];
-    int a_fd = -1;
-    int b_fd = -1;
-    struct stat a_status;
-    struct stat b_status;
-    bool is_same = fs_open_regular(a_dirfd, name, &a_fd, NULL) == RC_OK &&
-                   fs_open_regular(b_dirfd, name, &b_fd, NULL) == RC_OK &&
-                   fstat(a_fd, &a_status) == 0 && fstat(b_fd, &b_status) == 0 &&
-                   a_status.st_size == b_status.st_size;
-    for (off_t at = 0; is_same && at < a_status.st_size;) {
-        ssize_t got = pread(a_fd, a, sizeof a, at);
-        is_same =
-            got > 0 && pread(b_fd, b, (size_t)got, at) == got && memcmp(a, b, (size_t)got) == 0;
-        at += got;
-    }
-    fs_drop(&a_fd);
-    fs_drop(&b_fd);
-    return is_same;
-}
-
 bool revise_is_same_ground(int staged_fd, int previous_fd)
 {
     static struct order_file files[ORDER_FILES_MAX];
@@ -196,7 +172,7 @@ bool revise_is_same_ground(int staged_fd, int previous_fd)
     size_t count = is_same ? order_files(staged, files) : 0;
     for (size_t i = 0; is_same && i < count; i++) {
         is_same = files[i].role == ORDER_FILE_NOTICE ||
-                  has_same_bytes(staged_fd, previous_fd, files[i].name);
+                  fs_same_bytes(staged_fd, files[i].name, previous_fd, files[i].name);
     }
     order_free(staged);
     order_free(previous);

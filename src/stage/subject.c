@@ -3,6 +3,7 @@
  */
 #include "stage/subject.h"
 
+#include "stage/shelf.h"
 #include "sys/fs.h"
 
 #include <string.h>
@@ -10,9 +11,9 @@
 enum rc order_load_from(int dirfd, struct order **out, struct err *err)
 {
     struct buf text = BUF_EMPTY;
-    enum rc rc = fs_read_small(dirfd, "settings.conf", SETTINGS_BYTES_MAX, &text, err);
+    enum rc rc = fs_read_small(dirfd, SETTINGS_FILE, SETTINGS_BYTES_MAX, &text, err);
     if (rc == RC_OK) {
-        rc = order_load(buf_slice(&text), "settings.conf", out, err);
+        rc = order_load(buf_slice(&text), SETTINGS_FILE, out, err);
     }
     buf_release(&text);
     return rc;
@@ -50,6 +51,13 @@ enum rc subject_open(const struct spool *spool, const char *id, struct subject *
     return rc == RC_OK ? subject_open_at(spool, stage, id, out, err) : rc;
 }
 
+enum rc subject_open_next(const struct stage_env *env, const char *id, struct subject *out,
+                          struct err *err)
+{
+    return shelf_take(env->shelf, env->spool, id, out) ? RC_OK
+                                                       : subject_open(env->spool, id, out, err);
+}
+
 void subject_close(struct subject *subject)
 {
     fs_drop(&subject->dirfd);
@@ -83,9 +91,14 @@ enum rc subject_reload(struct subject *subject, struct err *err)
 
 enum rc subject_say(struct subject *subject, struct journal_writer *writer, struct err *err)
 {
-    enum rc rc = journal_append(subject->dirfd, buf_slice(&writer->lines), err);
+    struct slice lines = buf_slice(&writer->lines);
+    enum rc rc = journal_append(subject->dirfd, lines, err);
+    if (rc == RC_OK) {
+        rc = view_add(&subject->view, lines, err);
+        rc = rc == RC_STATE ? subject_reload(subject, err) : rc;
+    }
     journal_writer_release(writer);
-    return rc == RC_OK ? subject_reload(subject, err) : rc;
+    return rc;
 }
 
 enum rc subject_move(const struct stage_env *env, struct subject *subject, struct err *err)

@@ -35,6 +35,11 @@ enum rc subject_open(const struct spool *spool, const char *id, struct subject *
 enum rc subject_open_at(const struct spool *spool, enum stage stage, const char *id,
                         struct subject *out, struct err *err) MUST_CHECK;
 
+/* subject_open_next - subject_open for the step that follows one whose delivery may lie on the
+ * shelf (stage/shelf.h). Cost: 3 stat where it does */
+enum rc subject_open_next(const struct stage_env *env, const char *id, struct subject *out,
+                          struct err *err) MUST_CHECK;
+
 void subject_close(struct subject *subject);
 
 /* subject_path - what its settings say about its way through the states */

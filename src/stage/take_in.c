@@ -6,8 +6,10 @@
 #include "conf/house.h"
 #include "spool/refuse.h"
 #include "spool/take.h"
+#include "stage/decide.h"
 #include "stage/prepare.h"
 #include "stage/revise.h"
+#include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -182,6 +184,9 @@ void take_in_release(struct take_in *take)
         take_in_forked(take);
         fs_drop(&take->staged_fd);
         fs_drop(&take->previous_fd);
+        order_free(take->order);
+        view_release(&take->view);
+        free(take->text);
         free(take);
     }
 }
@@ -290,15 +295,16 @@ static void put_steps(struct take_in *take, const struct view *previous, const s
     }
 }
 
-/* The lines of a delivery just taken: what it is, which steps wait, and whether none does. */
+/* The lines of a delivery just taken: what it is, which steps wait, and whether none does. What a
+ * new one is now is folded from them; a revision's history is longer. */
 static enum rc write_journal(struct take_in *take, const struct stage_report *report,
                              int64_t now_ns, struct err *err)
 {
-    struct order *order = NULL;
-    enum rc rc = order_load_from(take->staged_fd, &order, err);
+    enum rc rc = order_load_from(take->staged_fd, &take->order, err);
     if (rc != RC_OK) {
         return rc;
     }
+    const struct order *order = take->order;
     bool is_broken = report->outcome == REPORT_PREPARATION_ERROR;
     struct journal_writer writer = JOURNAL_WRITER_EMPTY;
     journal_begin(&writer, now_ns, event_name(EVENT_TAKEN), take->dropper.operator_name);
@@ -322,9 +328,18 @@ static enum rc write_journal(struct take_in *take, const struct stage_report *re
     if (rc == RC_OK) {
         rc = journal_append(take->staged_fd, buf_slice(&writer.lines), err);
     }
+    if (rc == RC_OK && take->revision == 1) {
+        rc = view_fold(buf_slice(&writer.lines), &take->view, err);
+    }
     journal_writer_release(&writer);
-    order_free(order);
     return rc;
+}
+
+/* Most have nothing to tell: no room is kept for it. Without memory it stays untold. */
+static void say(struct take_in *take, const char *text)
+{
+    free(take->text);
+    take->text = strdup(text);
 }
 
 /* Decides by the report what becomes of one drop; the journal is written for those that are taken.
@@ -349,8 +364,8 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
         take->result = rc == RC_OK ? TAKE_IN_TAKEN : TAKE_IN_LATER;
         return rc;
     case REPORT_REFUSED:
-        (void)snprintf(take->text, sizeof take->text, "%s", report->text);
-        rc = take_in_refuse(env, spool_dir(env->spool, SPOOL_INBOX), take->name, take->text, err);
+        say(take, report->text);
+        rc = take_in_refuse(env, spool_dir(env->spool, SPOOL_INBOX), take->name, report->text, err);
         take->result = rc == RC_OK ? TAKE_IN_REFUSED : rc == RC_GONE ? TAKE_IN_GONE : TAKE_IN_LATER;
         return rc == RC_IO ? rc : RC_OK;
     case REPORT_TEMP:
@@ -358,7 +373,7 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
     case REPORT_DIED:
         break;
     }
-    (void)snprintf(take->text, sizeof take->text, "%s", report->text);
+    say(take, report->text);
     take->result = TAKE_IN_LATER;
     return RC_OK;
 }
@@ -446,13 +461,27 @@ static enum rc admit(struct take_in *take, int64_t now_ns, struct err *err)
     }
     enum rc rc = take->revision > 1 ? revise_admit(take, now_ns, err)
                                     : spool_admit(take->env->spool, take->id, take->id, err);
-    if (rc == RC_OK) {
-        struct view view = {0};
-        rc = view_load(take->staged_fd, &view, err);
-        take->state = view.state;
-        view_release(&view);
+    if (rc == RC_OK && take->revision > 1) {
+        rc = view_load(take->staged_fd, &take->view, err);
     }
+    take->state = take->view.state;
     return rc;
+}
+
+/* What was taken in waits for nobody: its next step finds it open. */
+static void hand_on(struct take_in *take)
+{
+    struct subject subject = {
+        .stage = STAGE_PENDING, .dirfd = take->staged_fd, .order = take->order, .view = take->view};
+    if (take->keeps_place || take->revision > 1 || take->state != STATE_TARGET_READY ||
+        !decide_is_ready(&subject)) {
+        return;
+    }
+    (void)snprintf(subject.id, sizeof subject.id, "%s", take->id);
+    shelf_put(take->env->shelf, &subject);
+    take->staged_fd = -1;
+    take->order = NULL;
+    take->view = (struct view){.state = take->state};
 }
 
 enum rc take_in_commit(struct take_in **group, const struct stage_report *reports, size_t count,
@@ -471,7 +500,7 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
             return rc;
         }
         if (rc != RC_OK) {
-            (void)snprintf(group[i]->text, sizeof group[i]->text, "%s", own.text);
+            say(group[i], own.text);
         }
         taken += group[i]->result == TAKE_IN_TAKEN;
     }
@@ -486,7 +515,7 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
         enum rc own_rc = admit(group[i], now_ns, &own);
         if (own_rc != RC_OK) {
             group[i]->result = TAKE_IN_LATER;
-            (void)snprintf(group[i]->text, sizeof group[i]->text, "%s", own.text);
+            say(group[i], own.text);
         }
         if (own_rc == RC_IO) {
             *err = own;
@@ -499,6 +528,7 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         if (group[i]->result == TAKE_IN_TAKEN) {
             remove_original(group[i]);
+            hand_on(group[i]);
             log_event(LOG_LEVEL_INFO, "taken", group[i]->id,
                       "revision=%" PRIu64 " rows=%" PRIu64 " records=%" PRIu64 " state=%s",
                       group[i]->revision, reports[i].rows, reports[i].records,

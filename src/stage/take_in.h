@@ -41,13 +41,15 @@ struct take_in {
     enum stage previous_stage;
     uint64_t revision; /* of this drop, from 1 */
     uint64_t size_bytes;
-    bool keeps_place; /* a revision that leaves the extraction alone */
+    bool keeps_place;    /* a revision that leaves the extraction alone */
+    struct order *order; /* as frozen; NULL until commit reads it */
+    struct view view;    /* of its journal, once that is written */
     /* after commit */
     bool has_changed; /* the original was changed meanwhile: it lies in its door, as the next
                          revision */
     enum take_in_result result;
     enum delivery_state state;
-    char text[REPORT_TEXT_BYTES]; /* of a refusal */
+    char *text; /* of a refusal, or why it is left for later; NULL: none */
 };
 
 /*

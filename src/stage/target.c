@@ -33,10 +33,10 @@ static json_t *costs_of(const struct cost_lines *costs, const char *currency)
     return list;
 }
 
-enum rc target_write(int dirfd, const struct audience_counts *counts, uint64_t bytes,
-                     const char *const *columns, size_t column_count, const char *const *warnings,
-                     size_t warning_count, const struct cost_lines *costs, const char *currency,
-                     struct err *err)
+enum rc target_text(const struct audience_counts *counts, uint64_t bytes,
+                    const char *const *columns, size_t column_count, const char *const *warnings,
+                    size_t warning_count, const struct cost_lines *costs, const char *currency,
+                    struct buf *out, struct err *err)
 {
     json_t *excluded = json_object();
     for (size_t i = 0; i < CAUSE_COUNT; i++) {
@@ -58,11 +58,21 @@ enum rc target_write(int dirfd, const struct audience_counts *counts, uint64_t b
                   costs == NULL ? json_array() : costs_of(costs, currency), "cost_total", total,
                   "currency", currency);
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    enum rc rc = text == NULL ? err_set(err, RC_NOMEM, "no memory for target.json")
-                              : fs_put_new(dirfd, "target.json", 0640, text, strlen(text), err);
+    enum rc rc = RC_OK;
+    if (text == NULL) {
+        rc = err_set(err, RC_NOMEM, "no memory for target.json");
+    } else {
+        buf_add_text(out, text);
+        rc = buf_ok(out, err);
+    }
     free(text);
     json_decref(root);
     return rc;
+}
+
+enum rc target_put(int dirfd, const struct buf *text, struct err *err)
+{
+    return fs_put_new(dirfd, TARGET_FILE, 0640, text->ptr, text->len, err);
 }
 
 static uint64_t count_of(const json_t *object, const char *key)
@@ -89,11 +99,9 @@ static const char *const *read_texts(struct arena *arena, const json_t *list, si
 
 enum rc target_read(int dirfd, struct target_facts *out, struct err *err)
 {
-    struct buf text = BUF_EMPTY;
-    *out = (struct target_facts){.arena = ARENA_EMPTY};
-    enum rc rc = fs_read_small(dirfd, "target.json", TARGET_BYTES_MAX, &text, err);
-    json_t *root = rc == RC_OK ? json_loadb(buf_text(&text), text.len, 0, NULL) : NULL;
-    buf_release(&text);
+    *out = (struct target_facts){.arena = ARENA_EMPTY, .text = BUF_EMPTY};
+    enum rc rc = fs_read_small(dirfd, TARGET_FILE, TARGET_BYTES_MAX, &out->text, err);
+    json_t *root = rc == RC_OK ? json_loadb(buf_text(&out->text), out->text.len, 0, NULL) : NULL;
     if (rc == RC_OK && !json_is_object(root)) {
         rc = err_set(err, RC_CORRUPT, "target.json is not what was written");
     }
@@ -126,5 +134,6 @@ enum rc target_read(int dirfd, struct target_facts *out, struct err *err)
 void target_release(struct target_facts *facts)
 {
     arena_release(&facts->arena);
-    *facts = (struct target_facts){.arena = ARENA_EMPTY};
+    buf_release(&facts->text);
+    *facts = (struct target_facts){.arena = ARENA_EMPTY, .text = BUF_EMPTY};
 }

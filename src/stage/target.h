@@ -8,10 +8,12 @@
 
 #include "audience/audience.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "money/lines.h"
 
 struct target_facts {
     struct arena arena;
+    struct buf text; /* as read */
     uint64_t rows, records, seeds;
     uint64_t excluded[CAUSE_COUNT];
     uint64_t bytes;             /* of the recipients as dropped */
@@ -23,14 +25,18 @@ struct target_facts {
 };
 
 /*
- * target_write - write target.json into a staged directory that has none; not synced
+ * target_text - what target.json says, added to `out`
  * warnings  texts for people; currency  of the lines
- * Returns   RC_OK; RC_TEMP, RC_NOMEM
+ * Returns   RC_OK; RC_NOMEM
  */
-enum rc target_write(int dirfd, const struct audience_counts *counts, uint64_t bytes,
-                     const char *const *columns, size_t column_count, const char *const *warnings,
-                     size_t warning_count, const struct cost_lines *costs, const char *currency,
-                     struct err *err) MUST_CHECK;
+enum rc target_text(const struct audience_counts *counts, uint64_t bytes,
+                    const char *const *columns, size_t column_count, const char *const *warnings,
+                    size_t warning_count, const struct cost_lines *costs, const char *currency,
+                    struct buf *out, struct err *err) MUST_CHECK;
+
+/* target_put - write that text as target.json into a staged directory that has none; not synced
+ * Returns RC_OK; RC_TEMP, RC_NOMEM */
+enum rc target_put(int dirfd, const struct buf *text, struct err *err) MUST_CHECK;
 
 /* target_read - RC_OK; RC_GONE not counted yet; RC_CORRUPT; RC_TEMP; RC_NOMEM. Release with
  * target_release. */

@@ -19,6 +19,7 @@ enum {
     TRIES_MAX = 16,          /* openat2 says EAGAIN when a rename races with it: man openat2 */
     INTERRUPTS_MAX = 1000,   /* EINTR in a row: more is no accident */
     COPY_BYTES = 256 * 1024, /* one read of a copy */
+    SAME_BYTES = 64 * 1024,  /* of each of two files that are compared, at once */
     READ_FIRST_BYTES = 4096, /* first read of a file whose size is not known */
     TMP_NAME_BYTES = FS_NAME_BYTES_MAX + 6 /* dot, .tmp, NUL */
 };
@@ -319,6 +320,8 @@ static enum rc read_some(int fd, void *bytes, size_t len, size_t *out_len, struc
     }
 }
 
+/* hint: bytes that a regular file should still have, 0 where none are known. When they are there
+ * and the byte behind them is not, that is the end. */
 static enum rc read_up_to(int fd, size_t max_bytes, size_t hint, struct buf *out, struct err *err)
 {
     size_t start = out->len;
@@ -343,6 +346,9 @@ static enum rc read_up_to(int fd, size_t max_bytes, size_t hint, struct buf *out
         }
         out->len += got;
         out->ptr[out->len] = '\0';
+        if (out->len - start == hint && got < want) {
+            return RC_OK;
+        }
     }
 }
 
@@ -370,7 +376,7 @@ enum rc fs_read_small(int dirfd, const char *name, size_t max_bytes, struct buf 
     if (rc == RC_OK && size > max_bytes) {
         rc = err_set(err, RC_RANGE, "%s: is longer than %zu bytes", name, max_bytes);
     } else if (rc == RC_OK) {
-        rc = fs_read_fd(fd, max_bytes, out, err);
+        rc = read_up_to(fd, max_bytes, (size_t)size, out, err);
         if (rc != RC_OK) {
             (void)err_add(err, rc, "%s", name);
         }
@@ -415,4 +421,27 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
         *out_bytes = done;
     }
     return rc;
+}
+
+bool fs_same_bytes(int a_dirfd, const char *a, int b_dirfd, const char *b)
+{
+    int a_fd = -1;
+    int b_fd = -1;
+    struct stat a_status;
+    struct stat b_status;
+    char *blocks = malloc((size_t)2 * SAME_BYTES);
+    bool is_same = blocks != NULL && fs_open_regular(a_dirfd, a, &a_fd, NULL) == RC_OK &&
+                   fs_open_regular(b_dirfd, b, &b_fd, NULL) == RC_OK &&
+                   fstat(a_fd, &a_status) == 0 && fstat(b_fd, &b_status) == 0 &&
+                   a_status.st_size == b_status.st_size;
+    for (off_t at = 0; is_same && at < a_status.st_size;) {
+        ssize_t got = pread(a_fd, blocks, SAME_BYTES, at);
+        is_same = got > 0 && pread(b_fd, blocks + SAME_BYTES, (size_t)got, at) == got &&
+                  memcmp(blocks, blocks + SAME_BYTES, (size_t)got) == 0;
+        at += got;
+    }
+    free(blocks);
+    fs_drop(&a_fd);
+    fs_drop(&b_fd);
+    return is_same;
 }

@@ -147,6 +147,10 @@ enum rc fs_read_fd(int fd, size_t max_bytes, struct buf *out, struct err *err) M
 enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint64_t *out_bytes,
                    struct err *err) MUST_CHECK;
 
+/* fs_same_bytes - two regular files of these names are there and hold the same; false also where
+ * one cannot be read. Cost: both are read, unless their sizes differ */
+bool fs_same_bytes(int a_dirfd, const char *a, int b_dirfd, const char *b);
+
 /* fs_reserve - set disk space aside behind the end of a file (its size stays); RC_OK where the file
  * system cannot */
 enum rc fs_reserve(int fd, uint64_t len, struct err *err) MUST_CHECK;
@@ -176,6 +180,11 @@ enum rc fs_move_replace(int from_dirfd, const char *from, int to_dirfd, const ch
  * fs_move_noreplace */
 enum rc fs_exchange(int a_dirfd, const char *a, int b_dirfd, const char *b,
                     struct err *err) MUST_CHECK;
+
+/* fs_link - a second name for one regular file; not synced. RC_OK; RC_GONE no `from`; RC_EXISTS
+ * `to` is there; RC_PERM; RC_TEMP */
+enum rc fs_link(int from_dirfd, const char *from, int to_dirfd, const char *to,
+                struct err *err) MUST_CHECK;
 
 /* fs_remove - unlink one file; RC_GONE when it is not there */
 enum rc fs_remove(int dirfd, const char *name, struct err *err) MUST_CHECK;

@@ -60,6 +60,13 @@ enum rc fs_move_durable(int from_dirfd, const char *from, int to_dirfd, const ch
     return rc;
 }
 
+enum rc fs_link(int from_dirfd, const char *from, int to_dirfd, const char *to, struct err *err)
+{
+    return sys_calls.linkat(from_dirfd, from, to_dirfd, to, 0) == 0
+               ? RC_OK
+               : sys_err(err, errno, "link %s to %s", from, to);
+}
+
 /* ---- removing ---- */
 
 enum rc fs_remove(int dirfd, const char *name, struct err *err)

@@ -43,7 +43,7 @@ POINTS = [
     ("line extracted", WRITE, "extract/d1/journal", 1, " extracted "),
     ("line publishing", WRITE, "extract/d1/journal", 2, " publishing "),
     ("move to outbox", RENAME, "outbox/deliveries", 1, '/outbox/deliveries>, "d1"'),
-    ("digest into pickup", "renameat", "outbox/routers/nord-routage/pickup", 1, '.zip.sha256"'),
+    ("digest into pickup", "linkat", "outbox/routers/nord-routage/pickup", 1, '.zip.sha256"'),
     ("archive into pickup", "renameat2", "outbox/routers/nord-routage/pickup", 1, '.zip"'),
     ("line handed-over", WRITE, "outbox/deliveries/d1/journal", 1, " handed-over "),
 ]

@@ -546,6 +546,78 @@ static void view_load__no_journal_or_none_readable__is_told(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
+/* Whatever is appended, a view that grows is the view of the whole. */
+static void assert_same_view(const struct view *a, const struct view *b)
+{
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->state_event, b->state_event);
+    assert_int_equal(a->since_ns, b->since_ns);
+    assert_int_equal(a->revision, b->revision);
+    assert_int_equal(a->is_held, b->is_held);
+    assert_int_equal(a->round_count, b->round_count);
+    assert_int_equal(a->file_count, b->file_count);
+    assert_int_equal(a->extraction_round, b->extraction_round);
+    assert_int_equal(a->is_extracted, b->is_extracted);
+    assert_int_equal(a->records, b->records);
+    assert_int_equal(a->first_ns, b->first_ns);
+    assert_int_equal(a->last_ns, b->last_ns);
+    assert_int_equal(a->tail.line_count, b->tail.line_count);
+    assert_int_equal(a->tail.whole_bytes, b->tail.whole_bytes);
+    assert_string_equal(a->reason, b->reason);
+    assert_string_equal(a->archive, b->archive);
+    for (size_t i = 0; i < a->file_count; i++) {
+        assert_string_equal(a->files[i], b->files[i]);
+    }
+    for (int i = 0; i < STEP_COUNT; i++) {
+        assert_int_equal(a->steps[i].status, b->steps[i].status);
+        assert_int_equal(a->steps[i].answer_count, b->steps[i].answer_count);
+        assert_string_equal(a->steps[i].decided_by, b->steps[i].decided_by);
+    }
+}
+
+static void view_add__line_by_line__is_as_the_whole(void **unused)
+{
+    (void)unused;
+    static const char *const lines[] = {
+        T(0) "taken alice revision=1 drop=1:2:3 rows=9 records=8 state=target-ready\n",
+        T(1) "opened postroomd step=target sha256=b1\n" T(1) "opened postroomd step=content\n",
+        T(2) "approved bob step=target wanted=1 file=0002-b.conf\n",
+        T(2) "approved carol step=target file=0001-a.conf comment=\"well done\"\n",
+        T(3) "rejected dave step=content file=0003-c.conf\n",
+        T(3) "reset alice step=content file=0004-d.conf\n",
+        T(4) "approved dave step=content file=0005-e.conf\n" T(4) "ready postroomd "
+        "state=extraction-pending\n",
+        T(5) "held alice file=0006-f.conf\n",
+        T(6) "released alice file=0007-g.conf\n",
+        T(7) "extracting postroomd round=1 state=extracting\n",
+        T(8) "extracted postroomd round=1 records=7 archive=a.zip\n",
+        T(9) "withdrawn carol step=target file=0008-h.conf\n",
+    };
+    struct view grown = fold("");
+    struct buf all = BUF_EMPTY;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        buf_add_text(&all, lines[i]);
+        struct view whole = fold(buf_text(&all));
+        assert_int_equal(view_add(&grown, slice_of(lines[i]), NULL), RC_OK);
+        assert_same_view(&grown, &whole);
+        view_release(&whole);
+    }
+    assert_true(view_names_file(&grown, "0001-a.conf"));
+    view_release(&grown);
+    buf_release(&all);
+}
+
+static void view_add__damaged_line_or_torn_tail__is_told_and_leaves_nothing(void **unused)
+{
+    (void)unused;
+    struct view view = fold(TAKEN);
+    assert_int_equal(view_add(&view, slice_of("no line\n"), NULL), RC_CORRUPT);
+    assert_int_equal(view.state, STATE_NONE);
+    struct view torn = fold(TAKEN "2027-03-01T08");
+    assert_int_equal(view_add(&torn, slice_of(TAKEN), NULL), RC_STATE);
+    assert_int_equal(torn.state, STATE_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +640,8 @@ int main(void)
         cmocka_unit_test(view_fold__torn_tail__is_not_read_but_told),
         cmocka_unit_test(view_fold__values_that_mean_nothing__corrupt_with_line),
         cmocka_unit_test(view_fold__random_lines__end_in_a_result),
+        cmocka_unit_test(view_add__line_by_line__is_as_the_whole),
+        cmocka_unit_test(view_add__damaged_line_or_torn_tail__is_told_and_leaves_nothing),
         IN_FOLDER(view_load__written_by_the_journal__is_folded),
         IN_FOLDER(view_load__no_journal_or_none_readable__is_told),
     };

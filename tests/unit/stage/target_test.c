@@ -47,9 +47,10 @@ static void target_read__what_was_written__is_the_same(void **state)
     const char *warnings[] = {"delivery.conf:3: look here"};
     struct cost_line line = {.category = "postage", .type = "eco", .amount_minor = -1205};
     struct cost_lines costs = {&line, 1, -1205};
+    struct buf text = BUF_EMPTY;
     assert_int_equal(
-        target_write(folder->fd, &counts, 4711, columns, 2, warnings, 1, &costs, "EUR", &err),
-        RC_OK);
+        target_text(&counts, 4711, columns, 2, warnings, 1, &costs, "EUR", &text, &err), RC_OK);
+    assert_int_equal(target_put(folder->fd, &text, &err), RC_OK);
     struct target_facts facts;
     assert_int_equal(target_read(folder->fd, &facts, &err), RC_OK);
     assert_int_equal(facts.rows, 20);
@@ -64,6 +65,8 @@ static void target_read__what_was_written__is_the_same(void **state)
     assert_int_equal(facts.warning_count, 1);
     assert_string_equal(facts.warnings[0], warnings[0]);
     assert_string_equal(facts.cost_total, "-12.05");
+    assert_string_equal(buf_text(&facts.text), buf_text(&text));
+    buf_release(&text);
     target_release(&facts);
 }
 

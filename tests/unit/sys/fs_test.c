@@ -163,6 +163,28 @@ static void fs_append__file_size_limit__leaves_no_half_record(void **state)
     fs_drop(&fd);
 }
 
+static void fs_same_bytes__every_difference__is_seen(void **state)
+{
+    struct place *place = *state;
+    static char block[3 * 64 * 1024];
+    struct buf buf = BUF_EMPTY;
+    memset(block, 'x', sizeof block);
+    buf_add(&buf, block, sizeof block);
+    put_text(place->fd, "a", buf_text(&buf));
+    put_text(place->fd, "b", buf_text(&buf));
+    assert_true(fs_same_bytes(place->fd, "a", place->fd, "b"));
+    buf.ptr[buf.len - 1] = 'y';
+    put_text(place->fd, "last", buf_text(&buf));
+    assert_false(fs_same_bytes(place->fd, "a", place->fd, "last"));
+    buf_add_byte(&buf, 'x');
+    put_text(place->fd, "longer", buf_text(&buf));
+    assert_false(fs_same_bytes(place->fd, "last", place->fd, "longer"));
+    assert_false(fs_same_bytes(place->fd, "a", place->fd, "not there"));
+    put_text(place->fd, "empty", "");
+    assert_true(fs_same_bytes(place->fd, "empty", place->fd, "empty"));
+    buf_release(&buf);
+}
+
 static void fs_read_small__at_and_over_the_limit(void **state)
 {
     struct place *place = *state;
@@ -342,6 +364,7 @@ int main(void)
         with_place(fs_write_all__short_writes_and_signals__writes_every_byte),
         with_place(fs_append__disk_full_half_way__is_cut_back),
         with_place(fs_append__file_size_limit__leaves_no_half_record),
+        with_place(fs_same_bytes__every_difference__is_seen),
         with_place(fs_read_small__at_and_over_the_limit),
         with_place(fs_read_fd__grows_beyond_its_size__is_bounded),
         with_place(fs_open_regular__other_kinds_of_file__are_refused_at_once),

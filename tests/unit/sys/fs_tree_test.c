@@ -17,6 +17,18 @@ static void fs_move_noreplace__target_exists__reports_exists(void **state)
     assert_string_equal(text_of(place->fd, "b"), "a");
 }
 
+static void fs_link__second_name__of_the_same_file_and_none_replaced(void **state)
+{
+    struct place *place = *state;
+    put_text(place->fd, "a", "a");
+    put_text(place->fd, "taken", "t");
+    assert_int_equal(fs_link(place->fd, "a", place->fd, "b", NULL), RC_OK);
+    assert_int_equal(fs_link(place->fd, "a", place->fd, "taken", NULL), RC_EXISTS);
+    assert_int_equal(fs_link(place->fd, "none", place->fd, "c", NULL), RC_GONE);
+    assert_string_equal(text_of(place->fd, "b"), "a");
+    assert_string_equal(text_of(place->fd, "taken"), "t");
+}
+
 static void fs_move_durable__syncs_both_directories(void **state)
 {
     struct place *place = *state;
@@ -162,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_place(fs_move_noreplace__target_exists__reports_exists),
+        with_place(fs_link__second_name__of_the_same_file_and_none_replaced),
         with_place(fs_move_durable__syncs_both_directories),
         with_place(fs_move_durable__any_call_fails__says_what_is_known),
         with_place(fs_exchange__both_exist__are_swapped),
