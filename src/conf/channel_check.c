@@ -1,7 +1,7 @@
 /*
  * channel_check - the rules between a channel's settings, and its files with secrets
  */
-#include "base/mailbox.h"
+#include "base/sender.h"
 #include "conf/house_read.h"
 
 #include <errno.h>
@@ -90,9 +90,9 @@ static void check_login(const struct house_channel *email, struct problems *prob
 static struct slice check_sender(const struct house_channel *email, const char *key,
                                  const char *text, struct problems *problems)
 {
-    struct mailbox box = {.domain = {NULL, 0}};
+    struct sender box = {.domain = {NULL, 0}};
     struct err err = {""};
-    if (text != NULL && mailbox_parse(slice_of(text), &box, &err) != RC_OK) {
+    if (text != NULL && sender_parse(slice_of(text), &box, &err) != RC_OK) {
         problems_add(problems, email->at, "email: %s: %s", key, err.text);
     }
     return box.domain;

@@ -1,7 +1,7 @@
 /*
  * order_online - what a delivery says about sending online, held against its channel
  */
-#include "base/mailbox.h"
+#include "base/sender.h"
 #include "delivery/order_draft.h"
 
 #include <stdio.h>
@@ -107,9 +107,9 @@ static void check_twice(const struct order_case *c, struct texts files, const ch
 static void check_sender(const struct order_case *c, const char *text, const char *key,
                          struct slice *out_domain)
 {
-    struct mailbox box = {.domain = {NULL, 0}};
+    struct sender box = {.domain = {NULL, 0}};
     struct err err = {""};
-    if (text != NULL && !is_template(text) && mailbox_parse(slice_of(text), &box, &err) != RC_OK) {
+    if (text != NULL && !is_template(text) && sender_parse(slice_of(text), &box, &err) != RC_OK) {
         problems_add(c->problems, at(c, "content", key), "%s: %s", key, err.text);
     }
     *out_domain = box.domain;

@@ -1,7 +1,7 @@
 /*
- * mailbox - one sender taken apart
+ * sender - one taken apart
  */
-#include "base/mailbox.h"
+#include "base/sender.h"
 
 #include "base/utf8.h"
 
@@ -44,7 +44,7 @@ static bool has_any(struct slice text, const char *of)
 static bool is_domain(struct slice text)
 {
     size_t label = 0;
-    if (text.len == 0 || text.len > MAILBOX_DOMAIN_BYTES_MAX) {
+    if (text.len == 0 || text.len > SENDER_DOMAIN_BYTES_MAX) {
         return false;
     }
     for (size_t i = 0; i < text.len; i++) {
@@ -59,9 +59,9 @@ static bool is_domain(struct slice text)
     return label > 0;
 }
 
-enum rc mailbox_parse(struct slice text, struct mailbox *out, struct err *err)
+enum rc sender_parse(struct slice text, struct sender *out, struct err *err)
 {
-    struct mailbox box = {.name = {text.ptr, 0}, .address = trimmed(text)};
+    struct sender box = {.name = {text.ptr, 0}, .address = trimmed(text)};
     const char *open = text.len == 0 ? NULL : memchr(text.ptr, '<', text.len);
     if (!utf8_is_valid(text)) {
         return err_set(err, RC_PERM, "bytes that are no UTF-8; save the file as UTF-8");
@@ -87,7 +87,7 @@ enum rc mailbox_parse(struct slice text, struct mailbox *out, struct err *err)
         box.local = (struct slice){box.address.ptr, (size_t)(at - box.address.ptr)};
         box.domain = (struct slice){at + 1, box.address.len - box.local.len - 1};
     }
-    if (box.local.len == 0 || box.local.len > MAILBOX_LOCAL_BYTES_MAX ||
+    if (box.local.len == 0 || box.local.len > SENDER_LOCAL_BYTES_MAX ||
         has_any(box.local, "\"(),:;<>[\\]") || !is_domain(box.domain)) {
         return err_set(err, RC_PERM,
                        "'%.*s' is no mail address; write name@example.net or "

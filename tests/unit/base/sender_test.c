@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base/mailbox.h"
+#include "base/sender.h"
 
 struct good_row {
     const char *text;
@@ -17,7 +17,7 @@ struct good_row {
     const char *domain;
 };
 
-static void mailbox_parse__good_senders__are_taken_apart(void **state)
+static void sender_parse__good_senders__are_taken_apart(void **state)
 {
     (void)state;
     static const struct good_row rows[] = {
@@ -31,8 +31,8 @@ static void mailbox_parse__good_senders__are_taken_apart(void **state)
         {"root@localhost", "", "root", "localhost"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct mailbox box;
-        assert_int_equal(mailbox_parse(slice_of(rows[i].text), &box, NULL), RC_OK);
+        struct sender box;
+        assert_int_equal(sender_parse(slice_of(rows[i].text), &box, NULL), RC_OK);
         assert_true(slice_equal_text(box.name, rows[i].name));
         assert_true(slice_equal_text(box.local, rows[i].local));
         assert_true(slice_equal_text(box.domain, rows[i].domain));
@@ -40,7 +40,7 @@ static void mailbox_parse__good_senders__are_taken_apart(void **state)
     }
 }
 
-static void mailbox_parse__what_is_none__is_refused_with_a_mend(void **state)
+static void sender_parse__what_is_none__is_refused_with_a_mend(void **state)
 {
     (void)state;
     static const char *const bad[] = {
@@ -64,13 +64,13 @@ static void mailbox_parse__what_is_none__is_refused_with_a_mend(void **state)
         "0123456789012345678901234567890123456789012345678901234567890123x@example.net",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct mailbox box;
+        struct sender box;
         struct err err = {""};
-        assert_int_equal(mailbox_parse(slice_of(bad[i]), &box, &err), RC_PERM);
+        assert_int_equal(sender_parse(slice_of(bad[i]), &box, &err), RC_PERM);
         assert_non_null(strchr(err.text, ';'));
     }
-    struct mailbox box;
-    assert_int_equal(mailbox_parse(SLICE_LITERAL("a\0b@example.net"), &box, NULL), RC_PERM);
+    struct sender box;
+    assert_int_equal(sender_parse(SLICE_LITERAL("a\0b@example.net"), &box, NULL), RC_PERM);
 }
 
 static void domain_is_within__same_or_below__whatever_the_case(void **state)
@@ -86,8 +86,8 @@ static void domain_is_within__same_or_below__whatever_the_case(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mailbox_parse__good_senders__are_taken_apart),
-        cmocka_unit_test(mailbox_parse__what_is_none__is_refused_with_a_mend),
+        cmocka_unit_test(sender_parse__good_senders__are_taken_apart),
+        cmocka_unit_test(sender_parse__what_is_none__is_refused_with_a_mend),
         cmocka_unit_test(domain_is_within__same_or_below__whatever_the_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
