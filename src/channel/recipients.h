@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define RECIPIENTS_FILE "recipients.csv"
+#define RECIPIENTS_PATH "sending/recipients.csv" /* in a delivery */
 
 enum {
     RECIPIENTS_MODE = 0600,
