@@ -46,7 +46,8 @@ static const struct command COMMANDS[] = {
      "  --row N      row N alone\n"
      "  --archive    the very bytes of the data file: header and first rows\n"
      "  --rows N     how many (default 5)\n"},
-    {"results", "ID", "what was reported of a delivery", cmd_later, NULL},
+    {"results", "ID", "what became of each recipient, as CSV", cmd_results,
+     "  online deliveries: key,reference,verdict,code,time\n"},
     {"returns", "ID", "what the router sent back", cmd_later, NULL},
     {"wait", "ID... [--for STATE] [--timeout T]", "wait until deliveries are that far", cmd_wait,
      "  --for STATE   (default: handed-over or finished)\n"

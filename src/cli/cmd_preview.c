@@ -194,7 +194,12 @@ int cmd_preview(struct cli *cli, int argc, char **argv)
         return code;
     }
     preview.last = row != NULL ? preview.first : count;
-    code = run(&preview, &subject);
+    if (subject.order->channel == HOUSE_MAIL) {
+        code = run(&preview, &subject);
+    } else {
+        cli_say_error("%s: a preview of messages is not available in this version", subject.id);
+        code = EX_UNAVAILABLE;
+    }
     buf_release(&preview.line);
     subject_close(&subject);
     return code;

@@ -5,6 +5,7 @@
 
 #include "cli/money.h"
 #include "cli/out.h"
+#include "cli/results.h"
 #include "stage/target.h"
 #include "sys/clock.h"
 
@@ -38,7 +39,7 @@ static void put_order(json_t *root, const struct subject *subject)
 /* --- counts --- */
 
 static void put_counts(const struct cli *cli, json_t *root, const struct subject *subject,
-                       const struct target_facts *facts)
+                       const struct target_facts *facts, const struct results_counts *results)
 {
     const struct view *view = &subject->view;
     json_t *excluded = json_object();
@@ -53,18 +54,38 @@ static void put_counts(const struct cli *cli, json_t *root, const struct subject
     json_put_count(root, "records", view->records);
     json_put_count(root, "seeds", view->seeds);
     (void)json_object_set_new(root, "excluded", excluded);
-    uint64_t of = view->records;
-    uint64_t done = of; /* nothing is being worked at: all that was asked for is done */
+    bool is_online = subject->order->channel != HOUSE_MAIL;
+    uint64_t of = is_online ? view->records + view->seeds : view->records;
+    uint64_t done = is_online ? 0 : of; /* paper nobody works at: all that was asked for is done */
     json_t *status = state_is_terminal(view->state) ? NULL : status_read(cli);
     (void)delivery_working(status, subject->id, &done, &of);
     json_decref(status);
+    if (results->of > 0) {
+        done = results->done;
+        of = results->of;
+    }
     json_put_count(progress, "done", done);
     json_put_count(progress, "of", of);
     (void)json_object_set_new(root, "progress", progress);
     /* Of mail only a router's report can say it; this version takes none yet. */
-    json_put_count(root, "sent", 0);
-    json_put_count(root, "failed", 0);
-    json_put_count(root, "uncertain", 0);
+    json_put_count(root, "sent", results->sent);
+    json_put_count(root, "failed", results->failed);
+    json_put_count(root, "uncertain", results->uncertain);
+    json_put_count(root, "expired", results->expired);
+    json_put_count(root, "retrying", results->retrying);
+}
+
+/* Of an online delivery that has begun: what its progress says. */
+static enum rc count_results(const struct cli *cli, const struct subject *subject,
+                             struct results_counts *out, struct err *err)
+{
+    *out = (struct results_counts){0};
+    if (subject->order->channel == HOUSE_MAIL) {
+        return RC_OK;
+    }
+    bool is_sending = subject->view.state == STATE_SENDING && cli_is_running(cli, NULL);
+    enum rc rc = results_count(subject->dirfd, is_sending, out, err);
+    return rc == RC_GONE ? RC_OK : rc;
 }
 
 /* --- money --- */
@@ -187,9 +208,15 @@ enum rc describe(struct cli *cli, const struct subject *subject, json_t **out, s
     } else if (rc != RC_OK) {
         return err_add(err, rc, "%s", subject->id);
     }
+    struct results_counts results;
+    rc = count_results(cli, subject, &results, err);
+    if (rc != RC_OK) {
+        target_release(&facts);
+        return err_add(err, rc, "%s", subject->id);
+    }
     json_t *root = json_object();
     put_order(root, subject);
-    put_counts(cli, root, subject, &facts);
+    put_counts(cli, root, subject, &facts, &results);
     rc = put_cost(cli, root, subject, &facts, err);
     rc = rc == RC_OK ? put_warnings(cli, root, subject, &facts, err) : rc;
     if (rc == RC_OK) {

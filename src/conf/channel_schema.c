@@ -40,7 +40,9 @@ const struct schema house_unsubscribe_schema = {
 #define ROW_TRANSPORT(list)                                                                        \
     {                                                                                              \
         "transport", SCHEMA_TEXT, 0, AT(house_channel, transport),                                 \
-            .min = 1, .max = 32, .form = list, .doc = "How messages leave."                        \
+            .min = 1, .max = 32, .form = list,                                                     \
+            .doc = "How messages leave. Without it: the first of these, into "                     \
+                   "outbox/messages/ of the spool."                                                \
     }
 #define ROWS_SENDING(default_uncertain)                                                            \
     {"timeout",        SCHEMA_DURATION,                                                            \
@@ -134,8 +136,8 @@ static const struct schema_row HTTP_ROWS[] = {
 
 #define CHANNEL(title, rows)                                                                       \
     {                                                                                              \
-        title, sizeof(struct house_channel), SCHEMA_NOWHERE, SCHEMA_NOWHERE, rows, COUNT(rows),    \
-            NULL, false                                                                            \
+        title, sizeof(struct house_channel), AT(house_channel, at), SCHEMA_NOWHERE, rows,          \
+            COUNT(rows), NULL, false                                                               \
     }
 static const struct schema MAIL = CHANNEL("mail", MAIL_ROWS);
 static const struct schema EMAIL = CHANNEL("email", EMAIL_ROWS);
@@ -147,8 +149,7 @@ static const struct schema INAPP = CHANNEL("inapp", HTTP_ROWS);
 
 static const struct schema_row CHANNELS_ROWS[] = {
     {"mail", SCHEMA_GROUP, 0, ONE(HOUSE_MAIL), .inner = &MAIL, .doc = "Paper, through a router."},
-    {"email", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_EMAIL), .inner = &EMAIL,
-     .doc = "E-mail, and the notices."},
+    {"email", SCHEMA_GROUP, 0, ONE(HOUSE_EMAIL), .inner = &EMAIL, .doc = "E-mail."},
     {"sms", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_SMS), .inner = &SMS, .doc = "Text messages."},
     {"push", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_PUSH), .inner = &PUSH, .doc = "Push messages."},
     {"inapp", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_INAPP), .inner = &INAPP,

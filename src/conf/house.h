@@ -196,13 +196,14 @@ enum house_tls { HOUSE_TLS_CONNECT = 0, HOUSE_TLS_STARTTLS, HOUSE_TLS_NONE };
 
 /* one channel; each channel's table names the settings that it takes */
 struct house_channel {
+    struct place at;       /* line 0: not configured */
     struct texts suppress; /* paths */
     const char *transport; /* NULL: the embedded default */
     const char *host;
     int32_t port;
     int tls; /* enum house_tls */
     const char *ca_file;
-    const char *user;
+    const char *user; /* email; NULL or "": no login */
     const char *password_file;
     const char *token_file;
     const char *system_id;
@@ -328,6 +329,19 @@ bool house_names_somebody(const struct house *house, const char *reviewer);
 /* house_channel_name - "mail", "email", ...; house_eol_text - "\r\n", "\n", "\r", "" */
 const char *house_channel_name(int channel);
 const char *house_eol_text(int eol);
+
+/* house_transport - the channel's transport, the embedded one where etc/ names none: "maildir",
+ * "smtp", "null", ...; NULL for mail */
+const char *house_transport(const struct house *house, int channel);
+
+/*
+ * house_check_secrets - is every file with a secret there, and out of the reach of others?
+ *
+ * For who uses them (the daemon): looks at the files of the channels that this version sends on.
+ * Faults go to problems. Returns RC_OK; RC_PERM, the first in err
+ */
+enum rc house_check_secrets(const struct house *house, struct problems *problems,
+                            struct err *err) MUST_CHECK;
 
 /* house_layout_quote - when values are quoted, and by which mark */
 enum house_quote house_layout_quote(const struct house_layout *layout, char *out_mark);

@@ -265,4 +265,5 @@ void house_check(const struct house *house, struct problems *problems)
     check_campaigns(house, problems);
     check_providers(house, problems);
     check_stocks(house, problems);
+    house_check_channels(house, problems);
 }

@@ -283,8 +283,8 @@ enum rc order_file_name_check(const char *name, struct err *err)
 {
     /* What postroom itself keeps in a delivery (CONTRACT.md section 2). */
     static const char *const ours[] = {
-        "delivery.conf", "settings.conf", "journal",    "basis",  "decisions",
-        "revisions",     "excluded.csv",  "extraction", "proofs", "progress"};
+        "delivery.conf", "settings.conf", "journal", "basis",    "decisions", "revisions",
+        "excluded.csv",  "extraction",    "proofs",  "progress", "sending"};
     struct slice text = slice_of(name);
     if (text.len == 0 || text.len > 255) {
         return err_set(err, RC_PERM, "a file name has 1 to 255 bytes; rename the file");
@@ -323,6 +323,27 @@ static void add_file(struct order_file *out, size_t *count, const char *name,
     }
 }
 
+static void add_content_files(const struct order *order, struct order_file *out, size_t *count)
+{
+    const struct order_content *content = &order->content;
+    add_file(out, count, content->html, ORDER_FILE_CONTENT);
+    if (order->channel == HOUSE_EMAIL) {
+        add_file(out, count, content->text, ORDER_FILE_CONTENT);
+    }
+    if (order_names_file(content->image)) {
+        add_file(out, count, content->image, ORDER_FILE_CONTENT);
+    }
+    if (order_names_file(content->video)) {
+        add_file(out, count, content->video, ORDER_FILE_CONTENT);
+    }
+    for (size_t i = 0; i < content->images.count; i++) {
+        add_file(out, count, content->images.items[i], ORDER_FILE_IMAGE);
+    }
+    for (size_t i = 0; i < content->attachments.count; i++) {
+        add_file(out, count, content->attachments.items[i], ORDER_FILE_ATTACHMENT);
+    }
+}
+
 size_t order_files(const struct order *order, struct order_file *out)
 {
     size_t count = 0;
@@ -336,6 +357,7 @@ size_t order_files(const struct order *order, struct order_file *out)
     for (size_t i = 0; i < order->documents.count; i++) {
         add_file(out, &count, order->documents.items[i], ORDER_FILE_DOCUMENT);
     }
+    add_content_files(order, out, &count);
     return count;
 }
 
@@ -382,9 +404,11 @@ static const struct order_part {
     {"documents", ORDER_CHANGED_DOCUMENTS},
     {"notice", ORDER_CHANGED_NOTICE},
     {"notice_template", ORDER_CHANGED_NOTICE},
+    {"content", ORDER_CHANGED_MESSAGE},
     {"approvals", ORDER_CHANGED_APPROVALS},
     {"approval_mode", ORDER_CHANGED_APPROVALS},
     {"schedule", ORDER_CHANGED_SCHEDULE},
+    {"waves", ORDER_CHANGED_SCHEDULE},
     {"label", ORDER_CHANGED_ABOUT},
     {"owner", ORDER_CHANGED_ABOUT},
     {"campaign", ORDER_CHANGED_ABOUT},

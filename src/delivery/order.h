@@ -45,7 +45,7 @@ struct order_step {
 struct order_target {
     const char *file;
     const char *key;
-    const char *address;   /* column; mail: NULL where not set */
+    const char *address;   /* column; online always set; mail: NULL where not set */
     const char *delimiter; /* one ASCII character */
     const char *where;     /* NULL: everybody */
     struct texts exclude;
@@ -74,6 +74,46 @@ struct order_notice {
     const char *note; /* one paragraph put into the notice */
 };
 
+/* one value of `data`, passed on as it is */
+struct order_datum {
+    const char *name;
+    const char *value; /* a text (a template); else the number, true or false as written */
+    bool is_text;
+};
+
+/* What is sent online; each channel has its own of these, the others stay NULL and empty. */
+struct order_content {
+    const char *subject;                  /* email: template */
+    const char *html;                     /* email: file */
+    const char *text;                     /* email: file; sms: template */
+    const char *from;                     /* email: template; the channel's where it says nothing */
+    const char *reply_to;                 /* email: as from */
+    struct texts images;                  /* email: files, shown by cid:NAME */
+    struct texts attachments;             /* email: files */
+    struct house_unsubscribe unsubscribe; /* email; the secret stays with the channel: NULL here */
+    const char *sender;                   /* sms; the channel's where it says nothing */
+    const char *title;                    /* push, inapp: template */
+    const char *body;                     /* push, inapp: template */
+    const char *image;                    /* push, inapp: file, or an address with :// */
+    const char *video;                    /* push, inapp: as image */
+    struct order_datum *data;             /* push, inapp */
+    size_t datum_count;
+};
+
+/* A part of the recipients that is sent at its own time. */
+struct order_wave {
+    int64_t size;     /* recipients; is_share: hundredths of a percent of all */
+    bool is_share;    /* size is written "10%" */
+    int64_t after_ns; /* a calendar: not before this long after the start; else SCHEMA_NONE */
+};
+
+/* Waves, one after another in the order of the recipients; the last takes the rest. */
+struct order_waves {
+    struct order_wave *list; /* `every`: the one size of all; a calendar: each */
+    size_t count;            /* 0: all at once */
+    int64_t every_ns;        /* above zero: list[0] every so often; else a calendar, or none */
+};
+
 struct order {
     const char *id;
     const char *label; /* NULL */
@@ -93,7 +133,9 @@ struct order {
     struct order_schedule schedule;
     struct texts documents;
     struct order_notice notice;
-    struct decimal estimate; /* DECIMAL_NONE */
+    struct order_content content; /* mail: empty */
+    struct order_waves waves;     /* mail: none */
+    struct decimal estimate;      /* DECIMAL_NONE */
     /* from the service */
     struct house_cost *costs; /* those that count, with surcharges */
     size_t cost_count;
@@ -154,7 +196,10 @@ enum order_file_role {
     ORDER_FILE_EXCLUDE,
     ORDER_FILE_SEEDS,
     ORDER_FILE_DOCUMENT,
-    ORDER_FILE_NOTICE
+    ORDER_FILE_NOTICE,
+    ORDER_FILE_CONTENT,   /* html, text; push, inapp: image, video */
+    ORDER_FILE_IMAGE,     /* e-mail: shown inside it */
+    ORDER_FILE_ATTACHMENT /* e-mail: goes with it */
 };
 
 struct order_file {
@@ -162,7 +207,9 @@ struct order_file {
     enum order_file_role role;
 };
 
-enum { ORDER_FILES_MAX = 1000 /* files that one delivery names: documents, lists and notice */ };
+enum {
+    ORDER_FILES_MAX = 1000 /* files that one delivery names: documents, lists, notice, content */
+};
 
 /*
  * order_files - every file the delivery names, recipients first; one in two roles stands twice
@@ -170,6 +217,10 @@ enum { ORDER_FILES_MAX = 1000 /* files that one delivery names: documents, lists
  * Returns  how many
  */
 size_t order_files(const struct order *order, struct order_file *out);
+
+/* order_names_file - `place` (image, video of content) is a file of the drop: no address with ://
+ * and no template. NULL is none */
+bool order_names_file(const char *place);
 
 /*
  * order_file_name_check - may a delivery name a file so?
@@ -193,10 +244,12 @@ enum {                           /* parts in which two orders may differ */
        ORDER_CHANGED_DOCUMENTS = 16,
        ORDER_CHANGED_NOTICE = 32,
        ORDER_CHANGED_APPROVALS = 64,
-       ORDER_CHANGED_SCHEDULE = 128,
-       ORDER_CHANGED_ABOUT = 256, /* label, owner, campaign, channel, timezone, confirm */
-       /* mail: what `content` approves */
-       ORDER_CHANGED_CONTENT = ORDER_CHANGED_LAYOUT | ORDER_CHANGED_DOCUMENTS | ORDER_CHANGED_NOTICE
+       ORDER_CHANGED_SCHEDULE = 128, /* schedule, waves */
+       ORDER_CHANGED_ABOUT = 256,    /* label, owner, campaign, channel, timezone, confirm */
+       ORDER_CHANGED_MESSAGE = 512,  /* online: the content group */
+       /* what `content` approves: mail the first three, online the message */
+       ORDER_CHANGED_CONTENT = ORDER_CHANGED_LAYOUT | ORDER_CHANGED_DOCUMENTS |
+                               ORDER_CHANGED_NOTICE | ORDER_CHANGED_MESSAGE
 };
 
 /*

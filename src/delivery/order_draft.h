@@ -37,6 +37,16 @@ struct order_draft {
 extern const struct schema order_schema;        /* delivery.conf into struct order_draft */
 extern const struct schema order_frozen_schema; /* settings.conf into struct order */
 
+/* order_content.c: a group that is written only where something in it is set */
+extern const struct schema order_content_schema; /* struct order_content */
+schema_read_fn order_read_sparse;
+schema_write_fn order_write_sparse;
+
+/* order_waves.c: the setting `waves` (struct order_waves) */
+schema_read_fn order_read_waves;
+schema_write_fn order_write_waves;
+extern const struct schema order_waves_schema; /* for the man page */
+
 /* what order_resolve() works on */
 struct order_case {
     const struct house *house;
@@ -64,6 +74,17 @@ struct place order_place(const char *file, const config_setting_t *root, const c
 /* order_resolve - names to things, and the rules between settings; faults go to problems.
  * RC_OK, RC_NOMEM */
 enum rc order_resolve(struct order_case *c, struct err *err) MUST_CHECK;
+
+/* order_check_name - may the delivery name a file so? Faults at in/key; name may be NULL */
+void order_check_name(const struct order_case *c, const char *name, const char *in,
+                      const char *key);
+
+/* order_resolve_online - content, sender, address and schedule of an online delivery; documents and
+ * notice are none of its own */
+void order_resolve_online(struct order_case *c);
+
+/* order_resolve_paper - what only an online delivery may say is none of a mail delivery's */
+void order_resolve_paper(struct order_case *c);
 
 /* order_check_reviewers - every reviewer is somebody; faults at `at` */
 void order_check_reviewers(const struct house *house, const struct order_step *step,

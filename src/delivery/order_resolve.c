@@ -84,14 +84,9 @@ static void take_service(struct order_case *c, const struct house_service *servi
     }
 }
 
-static const struct house_service *resolve_service(struct order_case *c)
+static const struct house_service *find_service(struct order_case *c)
 {
     const struct order *order = &c->draft->order;
-    if (order->provider == NULL || order->service == NULL) {
-        problems_add(c->problems, place(c, NULL, "channel"),
-                     "a mail delivery needs provider and service; add them");
-        return NULL;
-    }
     const struct house_provider *provider = house_provider(c->house, order->provider);
     if (provider == NULL) {
         problems_add(c->problems, place(c, NULL, "provider"),
@@ -111,8 +106,34 @@ static const struct house_service *resolve_service(struct order_case *c)
                      house_channel_name(service->channel), house_channel_name(order->channel));
         return NULL;
     }
-    take_service(c, service);
     return service;
+}
+
+/* Mail goes through a service; online one may be named for what it costs. */
+static const struct house_service *resolve_service(struct order_case *c)
+{
+    const struct order *order = &c->draft->order;
+    bool is_paper = order->channel == HOUSE_MAIL;
+    if (order->provider != NULL && order->service != NULL) {
+        const struct house_service *service = find_service(c);
+        if (service != NULL && is_paper) {
+            take_service(c, service);
+        }
+        return service;
+    }
+    if (is_paper) {
+        problems_add(c->problems, place(c, NULL, "channel"),
+                     "a mail delivery needs provider and service; add them");
+    } else if (order->provider != NULL || order->service != NULL) {
+        bool has_provider = order->provider != NULL;
+        problems_add(c->problems, place(c, NULL, has_provider ? "provider" : "service"),
+                     "%s stands without %s; add it, or take both out",
+                     has_provider ? "provider" : "service", has_provider ? "service" : "provider");
+    } else if (c->draft->choice_count > 0) {
+        problems_add(c->problems, place(c, NULL, "costs"),
+                     "costs are those of a service; add provider and service");
+    }
+    return NULL;
 }
 
 /* --- target, files, times --- */
@@ -138,8 +159,7 @@ static void check_target(const struct order_case *c)
     }
 }
 
-static void check_name(const struct order_case *c, const char *name, const char *in,
-                       const char *key)
+void order_check_name(const struct order_case *c, const char *name, const char *in, const char *key)
 {
     struct err err;
     if (name != NULL && order_file_name_check(name, &err) != RC_OK) {
@@ -147,17 +167,22 @@ static void check_name(const struct order_case *c, const char *name, const char 
     }
 }
 
+/* file, seeds, text and html of the notice; html, text, image and video of the content */
+enum { NAMED_ALONE = 8 };
+
 static void check_files(const struct order_case *c)
 {
     const struct order *order = &c->draft->order;
-    check_name(c, order->target.file, "target", "file");
-    check_name(c, order->target.seeds, "target", "seeds");
-    check_name(c, order->notice.text, "notice", "text");
-    check_name(c, order->notice.html, "notice", "html");
+    order_check_name(c, order->target.file, "target", "file");
+    order_check_name(c, order->target.seeds, "target", "seeds");
+    order_check_name(c, order->notice.text, "notice", "text");
+    order_check_name(c, order->notice.html, "notice", "html");
     for (size_t i = 0; i < order->target.exclude.count; i++) {
-        check_name(c, order->target.exclude.items[i], "target", "exclude");
+        order_check_name(c, order->target.exclude.items[i], "target", "exclude");
     }
-    size_t named = order->target.exclude.count + order->documents.count + 4;
+    const struct order_content *content = &order->content;
+    size_t named = order->target.exclude.count + order->documents.count + content->images.count +
+                   content->attachments.count + NAMED_ALONE;
     if (named > ORDER_FILES_MAX) {
         problems_add(c->problems, place(c, NULL, "documents"),
                      "a delivery names at most %d files; pack documents together", ORDER_FILES_MAX);
@@ -165,7 +190,7 @@ static void check_files(const struct order_case *c)
     }
     for (size_t i = 0; i < order->documents.count; i++) {
         const char *name = order->documents.items[i];
-        check_name(c, name, NULL, "documents");
+        order_check_name(c, name, NULL, "documents");
         if (texts_have((struct texts){order->documents.items, i}, name)) {
             problems_add(c->problems, place(c, NULL, "documents"),
                          "documents: '%s' stands twice; keep one", name);
@@ -179,6 +204,10 @@ static void check_schedule(const struct order_case *c)
     if (schedule->contact_at != INSTANT_NONE) {
         problems_add(c->problems, place(c, "schedule", "contact_at"),
                      "contact_at is for online deliveries; for mail write extract_at");
+    }
+    if (schedule->not_after != INSTANT_NONE) {
+        problems_warn(c->problems, place(c, "schedule", "not_after"),
+                      "not_after is not used for mail by this version; it may stay");
     }
     if (schedule->extract_at != INSTANT_NONE && schedule->not_after != INSTANT_NONE &&
         schedule->not_after <= schedule->extract_at) {
@@ -392,21 +421,46 @@ static void resolve_approvals(struct order_case *c)
     resolve_confirm(c);
 }
 
+/* A layout and an end by the router are a service's: an online delivery has none, and its frozen
+ * text says the defaults. */
+static enum rc take_no_service(struct order_case *c, struct err *err)
+{
+    struct order *order = &c->draft->order;
+    order->finish_on = HOUSE_FINISH_HAND_OVER;
+    order->returns_wait_ns = 0;
+    return schema_defaults(&house_layout_schema, c->arena, &order->layout) == RC_OK
+               ? RC_OK
+               : err_set(err, RC_NOMEM, "%s: out of memory", c->file);
+}
+
+/* What this version can send. */
+static bool is_available(int channel)
+{
+    return channel == HOUSE_MAIL || channel == HOUSE_EMAIL;
+}
+
 enum rc order_resolve(struct order_case *c, struct err *err)
 {
     const struct order *order = &c->draft->order;
+    enum rc rc = RC_OK;
     resolve_campaign(c);
     resolve_owner(c);
     check_target(c);
-    check_files(c);
     resolve_approvals(c);
-    if (order->channel != HOUSE_MAIL) {
+    if (!is_available(order->channel)) {
         problems_add(c->problems, place(c, NULL, "channel"),
-                     "channel %s is not available in this version; write channel = \"mail\";",
+                     "channel %s is not available in this version; write channel = \"mail\"; or "
+                     "\"email\"",
                      house_channel_name(order->channel));
-        return RC_OK;
     }
-    check_schedule(c);
-    const struct house_service *service = resolve_service(c);
-    return service == NULL ? RC_OK : resolve_costs(c, service, err);
+    if (order->channel == HOUSE_MAIL) {
+        order_resolve_paper(c);
+        check_schedule(c);
+    } else {
+        order_resolve_online(c);
+        rc = take_no_service(c, err);
+    }
+    check_files(c);
+    const struct house_service *service = rc == RC_OK ? resolve_service(c) : NULL;
+    return service == NULL ? rc : resolve_costs(c, service, err);
 }

@@ -67,8 +67,9 @@ static const struct schema_row SCHEDULE_ROWS[] = {
      .doc = "Mail: not extracted before. Without it: at once."},
     {"contact_at", SCHEMA_INSTANT, 0, AT(order_schedule, contact_at),
      .doc = "Online: not sent before."},
-    {"not_after", SCHEMA_INSTANT, ROW_LATER, AT(order_schedule, not_after),
-     .doc = "Too late from then on."},
+    {"not_after", SCHEMA_INSTANT, 0, AT(order_schedule, not_after),
+     .doc = "Online: too late from then on; who was not sent to by then is expired. Mail: not used "
+            "by this version."},
 };
 static const struct schema SCHEDULE = GROUP_OF("schedule", order_schedule, SCHEDULE_ROWS);
 
@@ -213,25 +214,6 @@ static const struct schema CHOICE = {"cost",
         .key = k, .type = SCHEMA_CUSTOM, .form = f, .doc = text                                    \
     }
 
-static const struct schema_row CONTENT_ROWS[] = {
-    UNREAD_PART("subject", "a template in double quotes", "E-mail: its subject."),
-    UNREAD_PART("html", "a file", "E-mail: its body as HTML, a template."),
-    UNREAD_PART("text", "a file; sms: a template", "E-mail: its body as text; sms: the message."),
-    UNREAD_PART("from", "a text", "E-mail: sender."),
-    UNREAD_PART("reply_to", "a text", "E-mail: where answers go."),
-    UNREAD_PART("images", "a list of files", "E-mail: pictures inside it."),
-    UNREAD_PART("attachments", "a list of files", "E-mail: files with it."),
-    UNREAD_PART("unsubscribe", "a group { url; mailto; secret_file; }", "List-Unsubscribe."),
-    UNREAD_PART("sender", "a text", "Sms: sender that is shown."),
-    UNREAD_PART("title", "a template", "Push, inapp: title."),
-    UNREAD_PART("body", "a template", "Push, inapp: text."),
-    UNREAD_PART("image", "an address or a file", "Push, inapp: picture."),
-    UNREAD_PART("video", "an address or a file", "Push, inapp: film."),
-    UNREAD_PART("data", "a group { }", "Push, inapp: passed on as it is."),
-};
-static const struct schema CONTENT = {
-    "content", 0, SCHEMA_NOWHERE, SCHEMA_NOWHERE, CONTENT_ROWS, COUNT(CONTENT_ROWS), NULL, false};
-
 static const struct schema_row AFTER_ROWS[] = {
     UNREAD_PART("delivery", "an id", "Delivery to wait for."),
     UNREAD_PART("state", "a state", "What it must have reached."),
@@ -247,7 +229,7 @@ static const struct schema_row ORDER_ROWS[] = {
     {"campaign", SCHEMA_ID, ROW_REQUIRED | ROW_OWN, ORDER(campaign),
      .doc = "Campaign of etc/ that holds it."},
     {"channel", SCHEMA_ENUM, ROW_REQUIRED | ROW_OWN, ORDER(channel), .words = house_channel_words,
-     .doc = "How it goes out; this version has mail."},
+     .doc = "How it goes out; this version has mail and email."},
     {"label", SCHEMA_TEXT, ROW_OWN, ORDER(label), .max = 256, .doc = "Shown to people."},
     {"owner", SCHEMA_ID, ROW_OWN, ORDER(owner),
      .doc = "Operator in charge. Without it: the dropper; another only from an administrator or "
@@ -272,19 +254,19 @@ static const struct schema_row ORDER_ROWS[] = {
      .doc = "Mail: files that travel to the router inside the archive."},
     {"notice", SCHEMA_GROUP, 0, ORDER(notice), .inner = &NOTICE,
      .doc = "Mail: what the router is told."},
-    {.key = "content",
-     .type = SCHEMA_CUSTOM,
-     .flags = ROW_REFUSED,
-     .inner = &CONTENT,
-     .form = "a group { }",
-     .doc = "Online: what is sent."},
+    {"content", SCHEMA_CUSTOM, ROW_MANY, ORDER(content), .inner = &order_content_schema,
+     .read = order_read_sparse, .write = order_write_sparse, .form = "a group { }",
+     .doc = "Online: what is sent. Required there."},
     {.key = "after",
      .type = SCHEMA_CUSTOM,
      .flags = ROW_REFUSED,
      .inner = &AFTER,
      .form = "a group { }",
      .doc = "Begins when another delivery has come so far."},
-    UNREAD("waves", "a list of groups", "Sent in parts."),
+    {"waves", SCHEMA_CUSTOM, 0, ORDER(waves), .inner = &order_waves_schema,
+     .read = order_read_waves, .write = order_write_waves,
+     .form = "a group { size; every; }, or a list of groups { size; after; }",
+     .doc = "Online: sent in parts, in the order of the recipients. Without it: all at once."},
     UNREAD("outline", "a list of groups", "Items and offers inside it."),
     UNREAD("control", "a group { }", "Control group that is not contacted."),
     UNREAD("pressure", "a group { }", "At most so many messages in a time."),
@@ -343,6 +325,10 @@ static const struct schema_row FROZEN_ROWS[] = {
     {FROZEN("schedule", SCHEMA_GROUP, 0, schedule), .inner = &SCHEDULE},
     {FROZEN("documents", SCHEMA_TEXTS, 0, documents)},
     {FROZEN("notice", SCHEMA_GROUP, 0, notice), .inner = &NOTICE},
+    {FROZEN("content", SCHEMA_CUSTOM, 0, content), .inner = &order_content_schema,
+     .read = order_read_sparse, .write = order_write_sparse},
+    {FROZEN("waves", SCHEMA_CUSTOM, 0, waves), .read = order_read_waves,
+     .write = order_write_waves},
     {FROZEN("estimate", SCHEMA_DECIMAL, 0, estimate)},
     {FROZEN("costs", SCHEMA_LIST, 0, costs), .count_offset = AT(order, cost_count),
      .inner = &house_frozen_cost_schema},

@@ -69,6 +69,7 @@ static struct house *load_house(const char *path, bool is_quiet)
     problems_init(problems);
     enum rc rc = house_load(path, &house, problems, &err);
     rc = rc == RC_OK ? order_check_house(house, problems, &err) : rc;
+    rc = rc == RC_OK ? house_check_secrets(house, problems, &err) : rc;
     if (!is_quiet || rc != RC_OK) {
         for (size_t i = 0; i < problems->count; i++) {
             fprintf(stderr, "postroomd: %s%s\n", problems->lines[i].is_warning ? "warning: " : "",

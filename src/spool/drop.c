@@ -21,9 +21,9 @@
 /* What postroom itself keeps in a delivery's directory (docs/SPOOL.md): a dropped file of that name
  * would be believed. */
 static const char *const reserved[] = {
-    "journal",   "settings.conf", "target.json",  "excluded.csv", "basis",
-    "decisions", "revisions",     "extraction",   "proofs",       "extraction.tmp",
-    "progress",  "manifest.json", "uncertain.csv"};
+    "journal",   "settings.conf", "target.json",   "excluded.csv", "basis",
+    "decisions", "revisions",     "extraction",    "proofs",       "extraction.tmp",
+    "progress",  "manifest.json", "uncertain.csv", "sending"};
 
 const char *drop_shape_fault(const char *name)
 {

@@ -65,9 +65,14 @@ static struct place file_place(const struct preparation *p, enum order_file_role
         const char *in;
         const char *key;
     } settings[] = {
-        [ORDER_FILE_RECIPIENTS] = {"target", "file"}, [ORDER_FILE_EXCLUDE] = {"target", "exclude"},
-        [ORDER_FILE_SEEDS] = {"target", "seeds"},     [ORDER_FILE_DOCUMENT] = {NULL, "documents"},
+        [ORDER_FILE_RECIPIENTS] = {"target", "file"},
+        [ORDER_FILE_EXCLUDE] = {"target", "exclude"},
+        [ORDER_FILE_SEEDS] = {"target", "seeds"},
+        [ORDER_FILE_DOCUMENT] = {NULL, "documents"},
         [ORDER_FILE_NOTICE] = {NULL, "notice"},
+        [ORDER_FILE_CONTENT] = {NULL, "content"},
+        [ORDER_FILE_IMAGE] = {"content", "images"},
+        [ORDER_FILE_ATTACHMENT] = {"content", "attachments"},
     };
     int line = order_line(buf_slice(&p->conf), settings[role].in, settings[role].key);
     return (struct place){"delivery.conf", line};

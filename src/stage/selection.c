@@ -167,6 +167,32 @@ static enum rc open_extraction(struct opening *o, struct err *err)
     return rc == RC_OK ? extraction_open(&options, &o->out->extraction, err) : rc;
 }
 
+/* --- reach --- */
+
+/* Online: an empty address reaches nobody. */
+static enum audience_cause check_reach(void *ctx, unsigned thread, const struct audience_row *row)
+{
+    const struct selection_reach *reach = ctx;
+    (void)thread;
+    return row->fields[reach->address].len == 0 ? CAUSE_INCOMPLETE_ADDRESS : CAUSE_NONE;
+}
+
+static enum rc find_address(const struct order *order, const char *const *columns, size_t count,
+                            struct selection_reach *out, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(columns[i], order->target.address) == 0) {
+            out->address = i;
+            return RC_OK;
+        }
+    }
+    const char *nearest = name_nearest(slice_of(order->target.address), columns, count);
+    return err_set(err, RC_PERM, "%s:1: no column \"%s\" for the address; %s%s%s",
+                   order->target.file, order->target.address,
+                   nearest == NULL ? "name it in target: address = \"...\"" : "did you mean \"",
+                   nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
+}
+
 /* --- audience --- */
 
 /* A list of the channel: handed over opened by the daemon, or opened by its path. */
@@ -260,6 +286,8 @@ static struct audience_options plain_options(const struct opening *o)
         [ORDER_SEEDS_RANDOM] = SEEDS_RANDOM,
     };
     const struct order_target *target = &o->order->target;
+    bool is_online = o->order->channel != HOUSE_MAIL;
+    bool has_norm = o->order->layout.address != HOUSE_ADDRESS_NONE;
     return (struct audience_options){
         .name = target->file,
         .delimiter = first_of(target->delimiter),
@@ -281,9 +309,11 @@ static struct audience_options plain_options(const struct opening *o)
         .memory_bytes = (size_t)o->wants->house->extract.memory_bytes,
         .spill_fd = o->wants->spill_fd,
         .threads = threads_of(o),
-        .check = o->order->layout.address == HOUSE_ADDRESS_NONE ? NULL : extraction_check,
-        .payload = o->wants->is_counting ? NULL : extraction_payload,
-        .ctx = o->out->extraction,
+        .check = is_online  ? check_reach
+                 : has_norm ? extraction_check
+                            : NULL,
+        .payload = is_online || o->wants->is_counting ? NULL : extraction_payload,
+        .ctx = is_online ? (void *)&o->out->reach : o->out->extraction,
         .progress = progress_of(o),
     };
 }
@@ -318,12 +348,14 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
     if (rc == RC_OK && fstat(recipients, &status) == 0) {
         out->bytes = (uint64_t)status.st_size;
     }
-    rc = rc == RC_OK ? open_extraction(&o, err) : rc;
+    bool is_online = order->channel != HOUSE_MAIL;
+    rc = rc == RC_OK && !is_online ? open_extraction(&o, err) : rc;
     rc = rc == RC_OK ? open_audience(&o, recipients, err) : rc;
     if (rc == RC_OK) {
         size_t count = 0;
         const char *const *columns = audience_columns(out->audience, &count);
-        rc = extraction_compile(out->extraction, columns, count, err);
+        rc = is_online ? find_address(order, columns, count, &out->reach, err)
+                       : extraction_compile(out->extraction, columns, count, err);
     }
     return rc;
 }

@@ -3,6 +3,7 @@
  * to write
  *
  * The same for counting, extracting and previews, so that what is counted is what is extracted.
+ * Online there is no extraction: rows are counted by who has an address.
  */
 #ifndef POSTROOM_STAGE_SELECTION_H
 #define POSTROOM_STAGE_SELECTION_H
@@ -24,9 +25,15 @@ struct selection_wants {
     struct progress_cell *cell; /* NULL */
 };
 
+/* Online: who can be sent to at all. */
+struct selection_reach {
+    size_t address; /* column of the recipients */
+};
+
 struct selection {
     struct arena arena;
-    struct extraction *extraction;
+    struct extraction *extraction; /* NULL online */
+    struct selection_reach reach;  /* online */
     struct audience *audience;
     const char *random_seed;
     uint64_t bytes; /* of the recipients' file */

@@ -83,7 +83,7 @@ class DeliveryConf(bad.Case):
         self.assertIn("bad", h.refused())
 
     def test_a_channel_not_built_yet_is_refused_and_says_so(self):
-        self.refused_conf(bad.CONF.replace('channel = "mail"', 'channel = "email"'), r"delivery\.conf:\d+: .*email")
+        self.refused_conf(bad.CONF.replace('channel = "mail"', 'channel = "sms"'), r"delivery\.conf:\d+: .*sms")
 
     def test_an_estimate_that_is_no_amount(self):
         self.refused_conf(bad.CONF + 'estimate = "12,50 EUR";\n', rf"delivery\.conf:{bad.lines_of(bad.CONF)}: .*estimate")

@@ -87,8 +87,95 @@ static void house_load__example_of_the_contract__is_taken_whole(void **state)
     assert_int_equal(house->channels[HOUSE_SMS].uncertain, HOUSE_HOLD);
     assert_int_equal(house->channels[HOUSE_SMS].retry_for_ns, 2 * 86400 * NS_PER_SECOND);
     says(&loaded, "warning: ");
-    says(&loaded, "email is not used by this version");
+    says(&loaded, "sms is not used by this version");
+    assert_null(strstr(buf_text(&loaded.report), "email is not used"));
+    assert_string_equal(house_transport(house, HOUSE_EMAIL), "smtp");
     end(&loaded);
+}
+
+#define EMAIL(settings) SAMPLE_HOUSE "channels = { email = { " settings " }; };\n"
+
+static void house_load__channel_that_contradicts_itself__is_refused(void **state)
+{
+    (void)state;
+    refuses(EMAIL("transport = \"smtps\";"), "email: transport 'smtps' is none of \"maildir\"");
+    refuses(EMAIL("transport = \"http\"; url = \"https://x\";"), "transport 'http' is none of");
+    refuses(EMAIL("transport = \"smtp\";"), "postroom.conf:34: email: transport smtp needs a host");
+    refuses(EMAIL("user = \"u\";"), "email: user stands without password_file");
+    refuses(EMAIL("password_file = \"p\";"), "email: password_file stands without user");
+    refuses(EMAIL("user = \"u\"; password_file = \"p\"; tls = \"none\";"),
+            "user and password would travel in the clear");
+    refuses(EMAIL("from = \"Shop\";"), "email: from: 'Shop' is no mail address");
+    refuses(EMAIL("reply_to = \"@\";"), "email: reply_to: '@' is no mail address");
+    refuses(EMAIL("unsubscribe = { mailto = \"x\"; };"), "unsubscribe.mailto: 'x' is no mail");
+    refuses(EMAIL("unsubscribe = { url = \"http://x\"; };"), "unsubscribe.url does not begin with");
+    refuses(EMAIL("dkim = { domain = \"example.net\"; };"), "selector is missing");
+    refuses(SAMPLE_HOUSE "channels = { sms = { transport = \"smpp\"; }; };", "needs a host");
+    refuses(SAMPLE_HOUSE "channels = { push = { transport = \"http\"; }; };", "needs a url");
+    refuses(SAMPLE_HOUSE "channels = { push = { transport = \"http\"; url = \"http://x\"; }; };",
+            "push: url does not begin with https://");
+}
+
+static void house_load__channel_that_is_unwise__is_warned_of(void **state)
+{
+    (void)state;
+    struct loaded loaded;
+    load_text(&loaded, EMAIL("transport = \"smtp\"; host = \"127.0.0.1\"; tls = \"none\"; from = "
+                             "\"a@other.example\"; dkim = { domain = \"example.net\"; selector = "
+                             "\"s\"; key_file = \"k\"; };"));
+    assert_int_equal(loaded.rc, RC_OK);
+    says(&loaded, "warning: ");
+    says(&loaded, "email: tls is none: everybody on the way can read");
+    says(&loaded, "from is of other.example, which is not below example.net that signs");
+    end(&loaded);
+    load_text(&loaded, EMAIL("tls = \"none\"; user = \"\"; from = \"a@news.example.net\"; dkim = { "
+                             "domain = \"example.net\"; selector = \"s\"; key_file = \"k\"; };"));
+    assert_int_equal(loaded.rc, RC_OK);
+    assert_string_equal(buf_text(&loaded.report), "");
+    assert_string_equal(house_transport(loaded.house, HOUSE_EMAIL), "maildir");
+    assert_string_equal(house_transport(loaded.house, HOUSE_SMS), "file");
+    assert_null(house_transport(loaded.house, HOUSE_MAIL));
+    end(&loaded);
+}
+
+/* What house_check_secrets says of a house with this file, of this mode (0: there is none). */
+static void check_secret(const char *settings, mode_t mode, const char *expected)
+{
+    struct loaded loaded;
+    struct err err = {""};
+    char path[600];
+    begin(&loaded);
+    folder_put(&loaded.folder, "etc/postroom.conf", settings);
+    if (mode != 0) {
+        folder_put(&loaded.folder, "etc/secret", "s");
+        (void)snprintf(path, sizeof path, "%s/etc/secret", loaded.folder.path);
+        assert_int_equal(chmod(path, mode), 0);
+    }
+    load(&loaded);
+    assert_int_equal(loaded.rc, RC_OK);
+    enum rc rc = house_check_secrets(loaded.house, &loaded.problems, &err);
+    assert_int_equal(rc, expected == NULL ? RC_OK : RC_PERM);
+    if (expected != NULL && strstr(err.text, expected) == NULL) {
+        fail_msg("\"%s\" is missing in: %s", expected, err.text);
+    }
+    end(&loaded);
+}
+
+static void house_check_secrets__file_that_others_can_read__is_refused(void **state)
+{
+    (void)state;
+    static const char *const houses[] = {
+        EMAIL("user = \"u\"; password_file = \"secret\";"),
+        EMAIL("dkim = { domain = \"d\"; selector = \"s\"; key_file = \"secret\"; };"),
+        EMAIL("unsubscribe = { url = \"https://x\"; secret_file = \"secret\"; };")};
+    for (size_t i = 0; i < sizeof houses / sizeof houses[0]; i++) {
+        check_secret(houses[i], 0600, NULL);
+        check_secret(houses[i], 0640, NULL);
+        check_secret(houses[i], 0644, "can be read or changed by others; chmod o= it");
+        check_secret(houses[i], 0602, "can be read or changed by others");
+        check_secret(houses[i], 0, "does not exist; make it");
+    }
+    check_secret(EMAIL("user = \"u\"; password_file = \"/\";"), 0, "is no file");
 }
 
 static void house_load__service__has_costs_and_layout(void **state)
@@ -488,6 +575,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(house_load__example_of_the_contract__is_taken_whole),
+        cmocka_unit_test(house_load__channel_that_contradicts_itself__is_refused),
+        cmocka_unit_test(house_load__channel_that_is_unwise__is_warned_of),
+        cmocka_unit_test(house_check_secrets__file_that_others_can_read__is_refused),
         cmocka_unit_test(house_load__service__has_costs_and_layout),
         cmocka_unit_test(house_lookups__known_and_unknown_names__give_entry_or_null),
         cmocka_unit_test(house_load__conf_d__is_joined_in_name_order),

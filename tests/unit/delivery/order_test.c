@@ -1,91 +1,5 @@
 /* order_test - delivery.conf through its layers, frozen and read back */
-#include "delivery/order.h"
-#include "unit/conf/sample.h"
-#include "unit/conf/support.h"
-
-/* --- a house, and orders read against it --- */
-
-static struct house *load_house(const char *text)
-{
-    struct folder folder;
-    struct house *house = NULL;
-    struct problems problems;
-    struct err err = {""};
-    char path[600];
-    problems_init(&problems);
-    folder_make(&folder);
-    folder_put(&folder, "etc/postroom.conf", text);
-    (void)snprintf(path, sizeof path, "%s/etc/postroom.conf", folder.path);
-    enum rc rc = house_load(path, &house, &problems, &err);
-    folder_remove(&folder);
-    problems_release(&problems);
-    if (rc != RC_OK) {
-        fail_msg("the house does not load: %s", err.text);
-    }
-    return house;
-}
-
-static const struct order_dropper ALICE = {"alice", false, false};
-static const struct order_dropper BOB = {"bob", false, true};
-static const struct order_dropper DORA = {"dora", true, false};
-
-struct reading {
-    struct order *order;
-    struct buf report;
-    enum rc rc;
-    struct err err;
-};
-
-static struct reading read_with(const struct house *house, const struct order_dropper *dropper,
-                                const char *text)
-{
-    struct reading reading;
-    struct problems problems;
-    memset(&reading, 0, sizeof reading);
-    problems_init(&problems);
-    reading.rc = order_read(slice_of(text), "delivery.conf", house, dropper, "d-1", &reading.order,
-                            &problems, &reading.err);
-    problems_print(&problems, &reading.report);
-    problems_release(&problems);
-    return reading;
-}
-
-static void reading_end(struct reading *reading)
-{
-    order_free(reading->order);
-    buf_release(&reading->report);
-}
-
-static struct order *takes(const struct house *house, const struct order_dropper *dropper,
-                           const char *text)
-{
-    struct reading reading = read_with(house, dropper, text);
-    if (reading.rc != RC_OK) {
-        fail_msg("refused: %s", buf_text(&reading.report));
-    }
-    buf_release(&reading.report);
-    return reading.order;
-}
-
-static void refuses_with(const struct house *house, const struct order_dropper *dropper,
-                         const char *text, const char *expected)
-{
-    struct reading reading = read_with(house, dropper, text);
-    if (reading.rc != RC_PERM || strstr(buf_text(&reading.report), expected) == NULL) {
-        fail_msg("gave %s, and \"%s\" is missing in:\n%s", rc_name(reading.rc), expected,
-                 buf_text(&reading.report));
-    }
-    assert_null(reading.order);
-    assert_string_not_equal(reading.err.text, "");
-    reading_end(&reading);
-}
-
-static void refuses(const char *text, const char *expected)
-{
-    struct house *house = load_house(SAMPLE_HOUSE);
-    refuses_with(house, &ALICE, text, expected);
-    house_free(house);
-}
+#include "unit/delivery/order_support.h"
 
 #define ABOUT "campaign = \"spring-2027\"; channel = \"mail\";\n"
 #define SERVICE "provider = \"nord-routage\"; service = \"letter\";\n"
@@ -181,26 +95,6 @@ static void order_read__every_setting__is_taken(void **state)
 }
 
 /* --- frozen --- */
-
-static void check_round_trip(const struct order *order)
-{
-    struct buf first = BUF_EMPTY;
-    struct buf second = BUF_EMPTY;
-    struct order *again = NULL;
-    struct err err = {""};
-    unsigned bits = 1;
-    order_write(order, &first);
-    if (order_load(buf_slice(&first), "settings.conf", &again, &err) != RC_OK) {
-        fail_msg("%s in:\n%s", err.text, buf_text(&first));
-    }
-    order_write(again, &second);
-    assert_string_equal(buf_text(&first), buf_text(&second));
-    assert_int_equal(order_changes(order, again, &bits, &err), RC_OK);
-    assert_int_equal(bits, 0);
-    order_free(again);
-    buf_release(&first);
-    buf_release(&second);
-}
 
 static void order_write__then_load__is_exactly_the_same(void **state)
 {
@@ -524,16 +418,16 @@ static void order_read__not_available_in_this_version__is_refused_not_ignored(vo
     refuses("campaign = \"spring-2027\"; channel = \"sms\"; " TARGET,
             "channel sms is not available in this version");
     refuses(MINIMAL "after = { delivery = \"x\"; };", "after is not available in this version");
-    refuses(MINIMAL "waves = ( );", "waves is not available in this version");
     refuses(MINIMAL "control = { };", "control is not available in this version");
     refuses(MINIMAL "pressure = { };", "pressure is not available in this version");
     refuses(MINIMAL "outline = ( );", "outline is not available in this version");
-    refuses(MINIMAL "content = { };", "content is not available in this version");
     refuses(MINIMAL "approvals = { proof = true; };", "proofs are not available in this version");
     refuses(MINIMAL "approvals = { proof = { target = [ \"a\" ]; }; };",
             "proofs are not available in this version");
     refuses(MINIMAL "schedule = { contact_at = \"2027-01-01T00:00:00Z\"; };",
             "contact_at is for online deliveries");
+    refuses(MINIMAL "waves = ( );", "waves is not for channel mail");
+    refuses(MINIMAL "content = { };", "content is not for channel mail; mail has documents");
 }
 
 static void order_read__service_that_encrypts__is_refused(void **state)
@@ -761,7 +655,11 @@ static void order_check_house__inherited_settings__are_checked(void **state)
     house_refused(DEFAULTS_WITH("owner = \"alice\";"), "owner stands in a delivery only");
     house_refused(DEFAULTS_WITH("approvals = { target = { reviewers = [ \"x\" ]; }; };"),
                   "postroom.conf:1: target: there is no operator 'x'");
-    house_refused(DEFAULTS_WITH("waves = ( );"), "waves is not available in this version");
+    house_refused(DEFAULTS_WITH("outline = ( );"), "outline is not available in this version");
+    house_refused(DEFAULTS_WITH("content = { form = \"x\"; };"),
+                  "unknown setting 'form'; did you mean 'from'?");
+    house_refused(DEFAULTS_WITH("waves = { size = \"0%\"; };"),
+                  "postroom.conf:1: size wants a percentage above 0");
 }
 
 static void order_check_house__text_of_init__is_good(void **state)

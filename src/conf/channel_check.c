@@ -1,0 +1,162 @@
+/*
+ * channel_check - the rules between a channel's settings, and its files with secrets
+ */
+#include "base/sender.h"
+#include "conf/house_read.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+/* Transports of each channel, the embedded one first. */
+static const char *const TRANSPORTS[HOUSE_CHANNELS][5] = {
+    [HOUSE_MAIL] = {NULL},
+    [HOUSE_EMAIL] = {"maildir", "smtp", "null", NULL},
+    [HOUSE_SMS] = {"file", "smpp", "http", "null", NULL},
+    [HOUSE_PUSH] = {"file", "http", "null", NULL},
+    [HOUSE_INAPP] = {"file", "http", "null", NULL},
+};
+
+const char *house_transport(const struct house *house, int channel)
+{
+    const char *set = house->channels[channel].transport;
+    return set == NULL ? TRANSPORTS[channel][0] : set;
+}
+
+static bool is_by(const char *transport, const char *word)
+{
+    return transport != NULL && strcmp(transport, word) == 0;
+}
+
+static void check_transport(const struct house *house, int kind, struct problems *problems)
+{
+    const struct house_channel *channel = &house->channels[kind];
+    const char *name = house_channel_name(kind);
+    const char *const *known = TRANSPORTS[kind];
+    size_t count = 0;
+    bool is_known = channel->transport == NULL;
+    for (; known[count] != NULL; count++) {
+        is_known = is_known || strcmp(known[count], channel->transport) == 0;
+    }
+    if (!is_known) {
+        problems_add(problems, channel->at, "%s: transport '%s' is none of \"%s\", \"%s\"%s%s",
+                     name, channel->transport, known[0], known[1], count > 3 ? ", \"http\"" : "",
+                     "; write one of these, or \"null\"");
+    }
+}
+
+/* Who connects needs to know where to, and does it encrypted. */
+static void check_connection(const struct house *house, int kind, struct problems *problems)
+{
+    const struct house_channel *channel = &house->channels[kind];
+    const char *name = house_channel_name(kind);
+    const char *transport = house_transport(house, kind);
+    bool by_host = is_by(transport, "smtp") || is_by(transport, "smpp");
+    bool by_url = is_by(transport, "http");
+    if (by_host && channel->host == NULL) {
+        problems_add(problems, channel->at, "%s: transport %s needs a host; add host = \"...\";",
+                     name, transport);
+    }
+    if (by_url && channel->url == NULL) {
+        problems_add(problems, channel->at,
+                     "%s: transport http needs a url; add url = \"https://...\";", name);
+    }
+    if ((by_host || by_url) && channel->tls == HOUSE_TLS_NONE) {
+        problems_warn(problems, channel->at,
+                      "%s: tls is none: everybody on the way can read and change what is sent",
+                      name);
+    }
+    if (by_url && channel->url != NULL && channel->tls != HOUSE_TLS_NONE &&
+        strncmp(channel->url, "https://", 8) != 0) {
+        problems_add(problems, channel->at,
+                     "%s: url does not begin with https://; correct it, or write tls = \"none\";",
+                     name);
+    }
+}
+
+static void check_login(const struct house_channel *email, struct problems *problems)
+{
+    bool has_user = email->user != NULL && email->user[0] != '\0';
+    if (has_user != (email->password_file != NULL)) {
+        problems_add(problems, email->at, "email: %s stands without %s; add it, or take both out",
+                     has_user ? "user" : "password_file", has_user ? "password_file" : "user");
+    }
+    if (has_user && email->tls == HOUSE_TLS_NONE) {
+        problems_add(problems, email->at,
+                     "email: user and password would travel in the clear; write tls = \"connect\"; "
+                     "or \"starttls\", or take them out");
+    }
+}
+
+static struct slice check_sender(const struct house_channel *email, const char *key,
+                                 const char *text, struct problems *problems)
+{
+    struct sender box = {.domain = {NULL, 0}};
+    struct err err = {""};
+    if (text != NULL && sender_parse(slice_of(text), &box, &err) != RC_OK) {
+        problems_add(problems, email->at, "email: %s: %s", key, err.text);
+    }
+    return box.domain;
+}
+
+static void check_email(const struct house_channel *email, struct problems *problems)
+{
+    const struct house_unsubscribe *way = &email->unsubscribe;
+    struct slice from = check_sender(email, "from", email->from, problems);
+    (void)check_sender(email, "reply_to", email->reply_to, problems);
+    (void)check_sender(email, "unsubscribe.mailto", way->mailto, problems);
+    check_login(email, problems);
+    if (way->url != NULL && strncmp(way->url, "https://", 8) != 0) {
+        problems_add(problems, email->at,
+                     "email: unsubscribe.url does not begin with https:// (RFC 8058); correct it");
+    }
+    if (from.len > 0 && email->dkim.domain != NULL &&
+        !domain_is_within(from, slice_of(email->dkim.domain))) {
+        problems_warn(problems, email->at,
+                      "email: from is of %.*s, which is not below %s that signs: receivers will "
+                      "not count the signature",
+                      (int)from.len, from.ptr, email->dkim.domain);
+    }
+}
+
+void house_check_channels(const struct house *house, struct problems *problems)
+{
+    for (int kind = HOUSE_EMAIL; kind < HOUSE_CHANNELS; kind++) {
+        if (house->channels[kind].at.line > 0) {
+            check_transport(house, kind, problems);
+            check_connection(house, kind, problems);
+        }
+    }
+    if (house->channels[HOUSE_EMAIL].at.line > 0) {
+        check_email(&house->channels[HOUSE_EMAIL], problems);
+    }
+}
+
+/* --- secrets --- */
+
+static void check_secret(const struct house_channel *channel, const char *key, const char *path,
+                         struct problems *problems)
+{
+    struct stat about;
+    if (path == NULL) {
+        return;
+    }
+    if (stat(path, &about) != 0) {
+        problems_add(problems, channel->at, "%s %s %s", key, path,
+                     errno == ENOENT ? "does not exist; make it, or correct the name"
+                                     : "cannot be reached; let the daemon into its folder");
+    } else if (!S_ISREG(about.st_mode)) {
+        problems_add(problems, channel->at, "%s %s is no file; correct the name", key, path);
+    } else if ((about.st_mode & S_IRWXO) != 0) {
+        problems_add(problems, channel->at, "%s %s can be read or changed by others; chmod o= it",
+                     key, path);
+    }
+}
+
+enum rc house_check_secrets(const struct house *house, struct problems *problems, struct err *err)
+{
+    const struct house_channel *email = &house->channels[HOUSE_EMAIL];
+    check_secret(email, "password_file", email->password_file, problems);
+    check_secret(email, "dkim.key_file", email->dkim.key_file, problems);
+    check_secret(email, "unsubscribe.secret_file", email->unsubscribe.secret_file, problems);
+    return problems_rc(problems, err);
+}

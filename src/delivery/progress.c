@@ -1,0 +1,304 @@
+/*
+ * progress - the writer of a delivery's progress
+ */
+#include "delivery/progress_inner.h"
+
+#include "base/buf.h"
+#include "base/instant.h"
+#include "sys/fs.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    BLOTTED_DIGITS = 7 /* a run of so many may be somebody's number; codes and ports are shorter */
+};
+
+struct progress_log {
+    int fd;
+    struct progress_table table;
+    uint64_t chain; /* HEAD of the last group on disk */
+    struct buf body;
+    uint32_t lines;
+    size_t waiting; /* records in the body */
+    int64_t at_s;   /* of its last time line */
+    bool is_broken; /* a sync failed: nothing may be written any more */
+};
+
+/* --- lines --- */
+
+static bool is_of_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '(' || c == ')' || c == '/';
+}
+
+/* A word of a reply that may name the recipient: an address, or a long number. */
+static bool is_personal(const char *word, size_t len)
+{
+    size_t digits = 0;
+    bool is_number = true;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)word[i];
+        if (c == '@') {
+            return true;
+        }
+        digits += c >= '0' && c <= '9' ? 1 : 0;
+        bool is_around = c == '<' || c == '>' || c == ':' || c == ',' || c == '.' || c == '"';
+        is_number = is_number && (is_of_number((char)c) || is_around);
+    }
+    return is_number && digits >= BLOTTED_DIGITS;
+}
+
+/* Words parted by one blank; an address becomes '*'. */
+static void add_text(struct buf *out, struct slice text)
+{
+    size_t room = PROGRESS_TEXT_BYTES_MAX;
+    for (size_t at = 0; at < text.len && room > 1;) {
+        size_t from = at;
+        while (at < text.len && (unsigned char)text.ptr[at] > ' ') {
+            at++;
+        }
+        const char *word = text.ptr + from;
+        size_t len = at - from;
+        at += at < text.len ? 1 : 0;
+        if (len == 0) {
+            continue;
+        }
+        if (is_personal(word, len)) {
+            word = "*";
+            len = 1;
+        }
+        buf_add_byte(out, ' ');
+        room--;
+        for (size_t i = 0; i < len && room > 0; i++, room--) {
+            unsigned char c = (unsigned char)word[i];
+            buf_add_byte(out, c < 0x7f ? (char)c : '?');
+        }
+    }
+}
+
+static void add_time(struct progress_log *log, int64_t at_s)
+{
+    char text[INSTANT_TEXT_BYTES];
+    buf_add_format(&log->body, "@ %s\n", instant_format_seconds(at_s * NS_PER_SECOND, text));
+    log->lines++;
+    log->at_s = at_s;
+}
+
+static void add_line(struct progress_log *log, const struct progress_step *step, struct slice text)
+{
+    const struct progress_kind *kind = &progress_kinds[step->act];
+    buf_add_format(&log->body, "%s %" PRIu32, kind->word, step->number);
+    if (kind->numbers > 0) {
+        buf_add_format(&log->body, " %" PRIu32, step->first);
+    }
+    if (kind->numbers > 1) {
+        buf_add_format(&log->body, " %" PRIu32, step->wait_s);
+    }
+    if (step->act != PROGRESS_ACT_TRY) {
+        add_text(&log->body, text);
+    }
+    buf_add_byte(&log->body, '\n');
+    log->lines++;
+}
+
+/* --- adding --- */
+
+static uint32_t seconds_of(int64_t ns)
+{
+    int64_t s = ns < 0 ? 0 : ns / NS_PER_SECOND;
+    return s > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)s;
+}
+
+static struct progress_step step_of(const struct progress_log *log,
+                                    const struct progress_record *record)
+{
+    struct progress_step step = {.act = record->act,
+                                 .number = record->number,
+                                 .at_s = seconds_of(record->at_ns),
+                                 .first = record->code};
+    if (step.first > PROGRESS_CODE_MAX) {
+        step.first = PROGRESS_CODE_MAX;
+    }
+    if (record->act == PROGRESS_ACT_TRY && record->number <= log->table.total) {
+        uint32_t tries = log->table.entries[record->number - 1].tries;
+        step.first = tries < PROGRESS_TRIES_MAX ? tries + 1 : PROGRESS_TRIES_MAX;
+    }
+    if (record->act == PROGRESS_ACT_TEMPORARY && record->next_ns > record->at_ns) {
+        step.wait_s = seconds_of(record->next_ns) - step.at_s;
+    }
+    return step;
+}
+
+enum rc progress_log_add(struct progress_log *log, const struct progress_record *record,
+                         struct err *err)
+{
+    assert(record->act < PROGRESS_ACTS);
+    if (log->is_broken) {
+        return err_set(err, RC_IO, "progress: a commit failed before; start again");
+    }
+    if (record->number < 1 || record->number > log->table.total) {
+        return err_set(err, RC_RANGE, "progress: there is no recipient %" PRIu32, record->number);
+    }
+    bool is_full = log->body.len + 2 * (size_t)PROGRESS_LINE_BYTES_MAX > PROGRESS_GROUP_BYTES_MAX ||
+                   log->lines + 2 > PROGRESS_GROUP_LINES_MAX;
+    if (is_full) {
+        return err_set(err, RC_RANGE, "progress: the group is full; commit it");
+    }
+    const struct progress_entry *entry = &log->table.entries[record->number - 1];
+    if ((progress_kinds[record->act].from & 1U << entry->state) == 0) {
+        return err_set(err, RC_STATE, "progress: recipient %" PRIu32 " is %s: not to be %s",
+                       record->number, progress_state_name((enum progress_state)entry->state),
+                       progress_kinds[record->act].word);
+    }
+    struct progress_step step = step_of(log, record);
+    if ((int64_t)step.at_s != log->at_s || log->lines == 0) {
+        add_time(log, (int64_t)step.at_s);
+    }
+    add_line(log, &step, record->text);
+    const char *fault = progress_apply(&log->table, &step);
+    assert(fault == NULL); /* looked at above */
+    (void)fault;
+    log->waiting++;
+    return buf_ok(&log->body, err);
+}
+
+enum rc progress_log_commit(struct progress_log *log, struct err *err)
+{
+    char head[PROGRESS_HEAD_BYTES + 1];
+    if (log->is_broken) {
+        return err_set(err, RC_IO, "progress: a commit failed before; start again");
+    }
+    if (log->lines == 0) {
+        return RC_OK;
+    }
+    enum rc rc = buf_ok(&log->body, err);
+    struct slice body = {log->body.ptr + PROGRESS_HEAD_BYTES, log->body.len - PROGRESS_HEAD_BYTES};
+    if (rc == RC_OK) {
+        /* The header's place is kept in front of the body: one write. */
+        uint64_t chain = progress_head(head, body, log->lines, log->chain);
+        memcpy(log->body.ptr, head, PROGRESS_HEAD_BYTES);
+        rc = fs_append_durable(log->fd, log->body.ptr, log->body.len, err);
+        log->chain = rc == RC_OK ? chain : log->chain;
+    }
+    if (rc == RC_OK) {
+        log->body.len = PROGRESS_HEAD_BYTES;
+        log->lines = 0;
+        log->waiting = 0;
+        return RC_OK;
+    }
+    log->is_broken = rc == RC_IO;
+    return err_add(err, rc, "progress");
+}
+
+size_t progress_log_waiting(const struct progress_log *log)
+{
+    return log->waiting;
+}
+
+const struct progress_table *progress_log_table(const struct progress_log *log)
+{
+    return &log->table;
+}
+
+/* --- opening --- */
+
+static enum rc begin(struct progress_log *log, int dirfd, uint32_t total, struct err *err)
+{
+    enum rc rc = progress_table_open(&log->table, total, err);
+    if (rc == RC_OK) {
+        buf_add_format(&log->body, "recipients %" PRIu32 "\n", total);
+        log->lines++;
+        rc = progress_log_commit(log, err);
+    }
+    /* The name too. */
+    return rc == RC_OK ? fs_sync_dir(dirfd, err) : rc;
+}
+
+static enum rc go_on(struct progress_log *log, uint32_t total, const struct progress_end *end,
+                     struct err *err)
+{
+    if (log->table.total != total) {
+        return err_set(err, RC_CORRUPT,
+                       "progress: is about %" PRIu32 " recipients, the list has %" PRIu32
+                       "; restore the one that was changed",
+                       log->table.total, total);
+    }
+    log->chain = end->chain;
+    log->at_s = (int64_t)end->at_s;
+    return RC_OK;
+}
+
+/* What a crash left without a result. */
+static enum rc settle_intended(struct progress_log *log, int64_t now_ns, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (uint32_t n = 1; rc == RC_OK && log->table.counts[PROGRESS_INTENDED] > 0; n++) {
+        if (log->table.entries[n - 1].state != PROGRESS_INTENDED) {
+            continue;
+        }
+        const struct progress_record record = {.act = PROGRESS_ACT_UNCERTAIN,
+                                               .number = n,
+                                               .at_ns = now_ns,
+                                               .text = SLICE_LITERAL("no result before a restart")};
+        rc = progress_log_add(log, &record, err);
+        if (rc == RC_RANGE) {
+            rc = progress_log_commit(log, err);
+            n--; /* that one again */
+        }
+    }
+    return rc == RC_OK ? progress_log_commit(log, err) : rc;
+}
+
+/* The file as a crash left it: read, its torn tail cut off. */
+static enum rc recover(struct progress_log *log, struct progress_end *end, struct err *err)
+{
+    enum rc rc = progress_read(log->fd, &log->table, end, err);
+    if (rc == RC_OK && end->torn_bytes > 0) {
+        rc = fs_truncate(log->fd, end->whole_bytes, err);
+    }
+    return rc;
+}
+
+enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, struct progress_log **out,
+                          struct err *err)
+{
+    assert(total >= 1 && total <= PROGRESS_RECIPIENTS_MAX);
+    struct progress_end end = {0};
+    struct progress_log *log = calloc(1, sizeof *log);
+    if (log == NULL) {
+        return err_set(err, RC_NOMEM, "progress: no memory");
+    }
+    log->fd = -1;
+    log->at_s = -1;
+    static const char no_head[PROGRESS_HEAD_BYTES];
+    buf_add(&log->body, no_head, sizeof no_head);
+    enum rc rc = fs_open_append(dirfd, PROGRESS_FILE, PROGRESS_MODE, &log->fd, err);
+    rc = rc == RC_OK ? recover(log, &end, err) : rc;
+    if (rc == RC_OK) {
+        rc = log->table.entries == NULL ? begin(log, dirfd, total, err)
+                                        : go_on(log, total, &end, err);
+    }
+    rc = rc == RC_OK ? settle_intended(log, now_ns, err) : rc;
+    if (rc != RC_OK) {
+        progress_log_free(log);
+        return rc;
+    }
+    *out = log;
+    return RC_OK;
+}
+
+void progress_log_free(struct progress_log *log)
+{
+    if (log != NULL) {
+        fs_drop(&log->fd);
+        progress_table_release(&log->table);
+        buf_release(&log->body);
+        free(log);
+    }
+}

@@ -1,0 +1,163 @@
+/*
+ * progress - the file `progress` of an online delivery: who was tried, and what became of it
+ *
+ * Append-only text, written in groups that are on disk as a whole or not at all. The intent to send
+ * to somebody is committed before a byte of it leaves, the result after; so what a crash leaves
+ * without a result is uncertain, and nobody else is. Recipients stand in it by number alone, from 1
+ * in the order of the list (sending/recipients.csv). docs/SPOOL.md has the grammar.
+ *
+ *               .-------- untried -------.
+ *               v                        |
+ *     unsent --+---> try ---> intended --+---> sent
+ *       |      ^                 |       +---> permanent
+ *       |      |                 |       '---> temporary ---> try, permanent, expired, suppressed
+ *       |      '-- resend --.    v
+ *       |                   '- uncertain --- hold ---> held --- resend ---> temporary
+ *       '---> expired, suppressed, permanent
+ *
+ * (sys/progress.h is something else: counters in memory.)
+ */
+#ifndef POSTROOM_DELIVERY_PROGRESS_H
+#define POSTROOM_DELIVERY_PROGRESS_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROGRESS_FILE "progress"
+
+enum {
+    PROGRESS_MODE = 0640,
+    PROGRESS_RECIPIENTS_MAX = 100000000, /* of one delivery: 1.2 GB of states */
+    PROGRESS_TEXT_BYTES_MAX = 120,       /* of a server's reply, behind that it is cut */
+    PROGRESS_CODE_MAX = 65535,
+    PROGRESS_TRIES_MAX = 255,
+    PROGRESS_GROUP_BYTES_MAX = 1024 * 1024 /* of one commit: about 20,000 results */
+};
+
+enum progress_state {
+    PROGRESS_UNSENT = 0,
+    PROGRESS_INTENDED, /* being sent now; found at a start: uncertain */
+    PROGRESS_SENT,
+    PROGRESS_TEMPORARY, /* tried again at next_s */
+    PROGRESS_PERMANENT,
+    PROGRESS_UNCERTAIN,  /* nobody knows; waits for a decision */
+    PROGRESS_HELD,       /* nobody knows, and it is not sent again */
+    PROGRESS_EXPIRED,    /* too late */
+    PROGRESS_SUPPRESSED, /* became unwanted while the delivery was sending */
+    PROGRESS_STATES
+};
+
+/* progress_state_name - "unsent", "intended", "sent", ...; never NULL */
+const char *progress_state_name(enum progress_state state);
+
+/* What is known of one recipient. */
+struct progress_entry {
+    uint32_t at_s;   /* of the last record, seconds since 1970; 0: none */
+    uint32_t next_s; /* temporary: not tried before */
+    uint16_t code;   /* of the last result; 0: none */
+    uint8_t state;   /* enum progress_state */
+    uint8_t tries;   /* intents that count; stays at PROGRESS_TRIES_MAX */
+};
+
+struct progress_table {
+    struct progress_entry *entries; /* that of number n at n - 1 */
+    uint32_t total;
+    uint32_t counts[PROGRESS_STATES];
+};
+
+#define PROGRESS_TABLE_EMPTY ((struct progress_table){NULL, 0, {0}})
+
+/*
+ * progress_table_load - read a delivery's progress, whether or not somebody is writing it
+ *
+ * dirfd    the delivery's directory
+ * out      release it; a torn tail is left out
+ * Returns  RC_OK; RC_GONE nothing was begun; RC_CORRUPT "progress: byte N: what"; RC_PERM no
+ *          regular file; RC_TEMP; RC_NOMEM
+ * Cost     1,000,000 recipients with two records each: about 0.1 s, 12 MB
+ */
+enum rc progress_table_load(int dirfd, struct progress_table *out, struct err *err) MUST_CHECK;
+void progress_table_release(struct progress_table *table);
+
+/* What is recorded. */
+enum progress_act {
+    PROGRESS_ACT_TRY,        /* the intent; nothing may leave before the commit */
+    PROGRESS_ACT_SENT,       /* results, each behind an intent */
+    PROGRESS_ACT_TEMPORARY,  /* next_ns says when to try again */
+    PROGRESS_ACT_PERMANENT,  /* also without an intent: cannot be made, or given up */
+    PROGRESS_ACT_UNCERTAIN,  /* also by progress_log_open, of what a crash left */
+    PROGRESS_ACT_UNTRIED,    /* not a byte of it left after all: the intent does not count */
+    PROGRESS_ACT_EXPIRED,    /* not_after is there */
+    PROGRESS_ACT_SUPPRESSED, /* text: the cause */
+    PROGRESS_ACT_RESEND,     /* decisions on uncertain and held ones */
+    PROGRESS_ACT_HOLD,
+    PROGRESS_ACTS
+};
+
+struct progress_record {
+    enum progress_act act;
+    uint32_t number;   /* of the recipient, 1..total */
+    int64_t at_ns;     /* now; kept to the second */
+    uint32_t code;     /* results: the reply's, 0 none; above PROGRESS_CODE_MAX it is cut down */
+    int64_t next_ns;   /* PROGRESS_ACT_TEMPORARY */
+    struct slice text; /* results: the reply's; any bytes. Addresses and long numbers in it are
+                          blotted out, control characters and what is no ASCII become '?' */
+};
+
+/* The file while it is written: one writer. */
+struct progress_log;
+
+/*
+ * progress_log_open - begin or go on
+ *
+ * total    recipients in the list, 1..PROGRESS_RECIPIENTS_MAX (asserted)
+ * now_ns   wall clock
+ * A torn tail is cut off. What was intended and has no result is recorded as uncertain (and
+ * committed): ask the counts. A new file and its name are on disk.
+ * Returns  RC_OK; RC_CORRUPT also: it is about another number of recipients; RC_PERM; RC_TEMP;
+ *          RC_NOMEM; RC_IO stop this process
+ */
+enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, struct progress_log **out,
+                          struct err *err) MUST_CHECK;
+
+/* progress_log_free - close; what was not committed is lost. NULL is allowed */
+void progress_log_free(struct progress_log *log);
+
+/* progress_log_table - as it is with everything added so far; borrowed */
+const struct progress_table *progress_log_table(const struct progress_log *log);
+
+/*
+ * progress_log_add - put one record into the group
+ * Returns  RC_OK; RC_STATE not allowed in the recipient's state (nothing is recorded); RC_RANGE no
+ *          such number, or the group is full: commit first; RC_NOMEM open it again; RC_IO a commit
+ *          failed before
+ */
+enum rc progress_log_add(struct progress_log *log, const struct progress_record *record,
+                         struct err *err) MUST_CHECK;
+
+/*
+ * progress_log_commit - the group onto the disk
+ * Returns  RC_OK also where there is nothing; RC_TEMP nothing was written, the group is kept: call
+ *          again; RC_NOMEM; RC_IO stop this process
+ * Cost     1 write, 1 fdatasync
+ */
+enum rc progress_log_commit(struct progress_log *log, struct err *err) MUST_CHECK;
+
+/* progress_log_waiting - records in the group, not committed yet */
+size_t progress_log_waiting(const struct progress_log *log);
+
+/*
+ * progress_table_next - the first number from `from` on, and not above `upto`, that may be tried at
+ * now_ns: unsent, or temporary and due. 0: none. Cost: O(numbers passed over)
+ */
+uint32_t progress_table_next(const struct progress_table *table, uint32_t from, uint32_t upto,
+                             int64_t now_ns);
+
+/* progress_table_retry - when the first temporary one of 1..upto is due, ns; INSTANT_NONE: there is
+ * none. Cost: O(upto) */
+int64_t progress_table_retry(const struct progress_table *table, uint32_t upto);
+
+#endif
