@@ -67,8 +67,16 @@ static enum rc refuse(struct smtp_session *session, const struct smtp_answer *an
     return is_shut ? smtp_refused("to go on", answer, err) : RC_OK;
 }
 
-static enum rc wrong_kind(const struct smtp_answer *answer, struct err *err)
+/* A reply that the protocol does not have here: 250 to DATA, 354 to RCPT */
+static enum rc wrong_kind(struct smtp_session *session, const struct smtp_answer *answer,
+                          struct err *err)
 {
+    struct smtp_slot *slot = &session->slots[0];
+    if (slot->stage == SMTP_ENVELOPE) {
+        enum verdict verdict = answer->kind == EXPECT_MAIL ? VERDICT_UNTRIED : VERDICT_TEMPORARY;
+        tell(session, &slot->message, verdict, answer->code, answer->text, false);
+        slot->stage = SMTP_REFUSED;
+    }
     return err_set(err, RC_TEMP, "the peer's reply makes no sense here: %d %.*s", answer->code,
                    (int)answer->text.len, answer->text.ptr);
 }
@@ -184,7 +192,7 @@ static enum rc after_mail(struct smtp_session *session, const struct smtp_answer
         return rc;
     }
     if (answer->code >= 300) {
-        return wrong_kind(answer, err);
+        return wrong_kind(session, answer, err);
     }
     return session->offers.pipelining ? RC_OK : add_rcpt(session, slot, now_ns, err);
 }
@@ -205,7 +213,7 @@ static enum rc after_rcpt(struct smtp_session *session, const struct smtp_answer
         return rc;
     }
     if (answer->code >= 300) {
-        return wrong_kind(answer, err);
+        return wrong_kind(session, answer, err);
     }
     return session->offers.pipelining ? RC_OK : add_data(session, now_ns, err);
 }
@@ -228,7 +236,7 @@ static enum rc after_data(struct smtp_session *session, const struct smtp_answer
         return RC_OK;
     }
     if (answer->code < 400) {
-        return wrong_kind(answer, err);
+        return wrong_kind(session, answer, err);
     }
     if (!is_refused) {
         enum rc rc = refuse(session, answer, err);
@@ -247,7 +255,7 @@ static enum rc after_dot(struct smtp_session *session, const struct smtp_answer 
     struct smtp_slot *slot = &session->slots[0];
     enum rc rc = RC_OK;
     if (answer->code >= 300 && answer->code < 400) {
-        return wrong_kind(answer, err); /* the slot stands in DOT: uncertain */
+        return wrong_kind(session, answer, err); /* the slot stands in DOT: uncertain */
     }
     if (answer->code >= 400) {
         rc = refuse(session, answer, err);
