@@ -62,6 +62,7 @@ static const char *const EVENTS[EVENT_COUNT] = {
     [EVENT_ACKNOWLEDGED] = "acknowledged",
     [EVENT_ROUTER_REFUSED] = "router-refused",
     [EVENT_SENDING] = "sending",
+    [EVENT_FIXED] = "fixed",
     [EVENT_PAUSED] = "paused",
     [EVENT_RESUMED] = "resumed",
 };
@@ -124,7 +125,8 @@ struct edge {
  *                   v
  *                finished
  *
- *    *        also from extraction-pending, confirmation-pending and extracting
+ *    *        also from extraction-pending, confirmation-pending, extracting, and from sending
+ *             online until the list of who gets it is fixed
  *    stopped  from everywhere;  failed  from everywhere before handed-over
  */
 static const struct edge EDGES[] = {
@@ -132,7 +134,8 @@ static const struct edge EDGES[] = {
     {EVENT_TAKEN, EXTRACT, FORK_TAKEN},
     {EVENT_PREPARED, S(TARGET_READY), SAME},
     {EVENT_PREPARATION_ERROR,
-     S(TARGET_READY) | S(CONFIRMATION_PENDING) | S(EXTRACTION_PENDING) | S(EXTRACTING),
+     S(TARGET_READY) | S(CONFIRMATION_PENDING) | S(EXTRACTION_PENDING) | S(EXTRACTING) |
+         S(SENDING), /* online, while who gets it is being fixed */
      STATE_PREPARATION_ERROR},
     {EVENT_OPENED,
      S(TARGET_READY) | S(CONFIRMATION_PENDING) | S(EXTRACTING) | S(EXTRACTION_TO_APPROVE) |
@@ -150,13 +153,13 @@ static const struct edge EDGES[] = {
     {EVENT_HELD, PENDING | EXTRACT, SAME},
     {EVENT_RELEASED, PENDING | EXTRACT, SAME},
     {EVENT_EXTRACTING, S(EXTRACTION_PENDING) | S(EXTRACTING), STATE_EXTRACTING},
-    {EVENT_EXTRACTION_FAILED, S(EXTRACTING), SAME},
+    {EVENT_EXTRACTION_FAILED, S(EXTRACTING) | S(SENDING), SAME},
     {EVENT_EXTRACTED, S(EXTRACTING), FORK_EXTRACTED},
     {EVENT_RESTARTED, S(EXTRACTION_TO_APPROVE) | PROOFS, STATE_EXTRACTION_PENDING},
     {EVENT_PUBLISHING, S(EXTRACTING) | S(EXTRACTION_TO_APPROVE) | S(PROOF_TO_APPROVE),
      STATE_SENDING},
     {EVENT_HANDED_OVER, S(SENDING), STATE_HANDED_OVER},
-    {EVENT_FINISHED, S(EXTRACTING) | S(SENDING) | AT_ROUTER, STATE_FINISHED},
+    {EVENT_FINISHED, S(EXTRACTING) | S(SENDING) | S(PAUSED) | AT_ROUTER, STATE_FINISHED},
     {EVENT_STOPPED, PENDING | EXTRACT | OUTBOX, STATE_STOPPED},
     {EVENT_FAILED, PENDING | EXTRACT | S(SENDING) | S(PAUSED), STATE_FAILED},
     {EVENT_PROOF_WANTED, S(EXTRACTION_TO_APPROVE), STATE_PROOF_TO_SEND},
@@ -166,6 +169,7 @@ static const struct edge EDGES[] = {
     {EVENT_ACKNOWLEDGED, S(HANDED_OVER) | S(ROUTER_REFUSED), STATE_ACKNOWLEDGED},
     {EVENT_ROUTER_REFUSED, S(HANDED_OVER) | S(ACKNOWLEDGED), STATE_ROUTER_REFUSED},
     {EVENT_SENDING, S(SCHEDULED), STATE_SENDING},
+    {EVENT_FIXED, S(SENDING), SAME},
     {EVENT_PAUSED, S(SENDING), STATE_PAUSED},
     {EVENT_RESUMED, S(PAUSED), STATE_SENDING},
 };

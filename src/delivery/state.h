@@ -63,7 +63,8 @@ enum delivery_event {
     EVENT_PROOF_SUBMITTED,
     EVENT_ACKNOWLEDGED,
     EVENT_ROUTER_REFUSED,
-    EVENT_SENDING,
+    EVENT_SENDING, /* online: who gets it is being fixed, then it is sent */
+    EVENT_FIXED,   /* the list of who gets it is whole, the costs are committed */
     EVENT_PAUSED,
     EVENT_RESUMED,
     EVENT_COUNT

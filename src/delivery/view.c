@@ -336,8 +336,10 @@ static enum rc apply_event(struct fold *fold, const struct journal_line *line,
     case EVENT_OPENED:
         return apply_opened(fold->view, line, err);
     case EVENT_EXTRACTING:
+    case EVENT_SENDING:
         return apply_extracting(fold->view, line, err);
     case EVENT_EXTRACTED:
+    case EVENT_FIXED:
         return apply_extracted(fold->view, line, err);
     case EVENT_HANDED_OVER:
         fold->view->is_handed_over = true;

@@ -67,9 +67,9 @@ struct view {
     struct view_step steps[STEP_COUNT];
     struct view_round **rounds; /* every decision, in order; added, never replaced */
     size_t round_count;
-    uint64_t extraction_round; /* of the last `extracting`; 0: none. The next round is this + 1
-                                  after `restarted`. */
-    bool is_extracted;         /* that round's `extracted` was seen */
+    uint64_t extraction_round; /* of the last `extracting`, or `sending` online; 0: none. The next
+                                  round is this + 1 after `restarted`. */
+    bool is_extracted;         /* that round's `extracted` or `fixed` was seen */
     bool is_handed_over;       /* the archive lies (or lay) in pickup/ */
     const char *drop; /* identity of the last drop taken (device, inode, ctime), as written */
     const char *drop_sha256; /* "" none */

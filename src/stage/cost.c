@@ -74,9 +74,11 @@ enum rc cost_of_order(const struct order *order, uint64_t quantity, int64_t at_n
     return rc;
 }
 
-char *cost_key(const char *id, uint64_t round, char *out)
+char *cost_key(const struct order *order, uint64_t round, char *out)
 {
-    (void)snprintf(out, COST_KEY_BYTES, "%s/extraction/%llu", id, (unsigned long long)round);
+    (void)snprintf(out, COST_KEY_BYTES, "%s/%s/%llu", order->id,
+                   order->channel == HOUSE_MAIL ? "extraction" : "sending",
+                   (unsigned long long)round);
     return out;
 }
 
@@ -113,24 +115,34 @@ static const char *arena_format(struct arena *arena, const char *format, ...)
     return arena_text(arena, slice_of(text));
 }
 
-/* The accounts of one extraction's costs, against what is due to the provider. */
-static enum rc add_cost_entry(struct cost_book *book, const struct order *order, const char *key,
-                              const char *date, const struct cost_lines *lines, struct err *err)
+/* What an entry is about: its key, its day, and the level that stands in its accounts. */
+struct heading {
+    const char *key;
+    const char *date;
+    const char *level; /* "committed", "spent" */
+};
+
+/* The accounts of one delivery's costs, against what is due to the provider. */
+static enum rc add_cost_entry(struct cost_book *book, const struct order *order,
+                              const struct heading *heading, const struct cost_lines *lines,
+                              struct err *err)
 {
     struct ledger_posting *postings = arena_array(&book->arena, lines->count + 1, sizeof *postings);
     bool is_whole = postings != NULL;
     for (size_t i = 0; is_whole && i < lines->count; i++) {
         const struct cost_line *line = &lines->lines[i];
         postings[i] = (struct ledger_posting){
-            .account = arena_format(&book->arena, "cost:committed:%s:%s:%s:%s:%s", order->programme,
-                                    order->campaign, order->id, line->category, line->type),
+            .account = arena_format(&book->arena, "cost:%s:%s:%s:%s:%s:%s", heading->level,
+                                    order->programme, order->campaign, order->id, line->category,
+                                    line->type),
             .amount = line->amount_minor};
         is_whole = postings[i].account != NULL;
     }
     if (is_whole) {
         postings[lines->count] =
-            (struct ledger_posting){.account = arena_format(&book->arena, "due:committed:%s:%s",
-                                                            order->provider, order->service),
+            (struct ledger_posting){.account = arena_format(&book->arena, "due:%s:%s:%s",
+                                                            heading->level, order->provider,
+                                                            order->service),
                                     .amount = -lines->total_minor};
         is_whole = postings[lines->count].account != NULL;
     }
@@ -138,9 +150,9 @@ static enum rc add_cost_entry(struct cost_book *book, const struct order *order,
         return err_set(err, RC_NOMEM, "no memory for ledger entries");
     }
     book->cost[book->cost_count++] =
-        (struct ledger_entry){.date = date,
-                              .key = key,
-                              .description = "committed",
+        (struct ledger_entry){.date = heading->date,
+                              .key = heading->key,
+                              .description = heading->level,
                               .commodity = arena_text(&book->arena, slice_of(order->currency)),
                               .digits = currency_digits(order->currency),
                               .postings = postings,
@@ -161,8 +173,9 @@ static const char *stock_account(struct arena *arena, const char *path, const ch
     return arena_format(arena, "stock:%.*s:%s", (int)(slash - path), path, slash + 1);
 }
 
-static enum rc add_stock_entry(struct cost_book *book, const struct order *order, const char *key,
-                               const char *date, const struct cost_lines *lines, struct err *err)
+static enum rc add_stock_entry(struct cost_book *book, const struct order *order,
+                               const struct heading *heading, const struct cost_lines *lines,
+                               struct err *err)
 {
     struct ledger_posting *postings =
         arena_array(&book->arena, 2 * lines->count + 2, sizeof *postings);
@@ -186,9 +199,9 @@ static enum rc add_stock_entry(struct cost_book *book, const struct order *order
         return err_set(err, RC_NOMEM, "no memory for ledger entries");
     }
     if (used > 0) {
-        book->stock[book->stock_count++] = (struct ledger_entry){.date = date,
-                                                                 .key = key,
-                                                                 .description = "committed",
+        book->stock[book->stock_count++] = (struct ledger_entry){.date = heading->date,
+                                                                 .key = heading->key,
+                                                                 .description = heading->level,
                                                                  .commodity = postings[0].commodity,
                                                                  .digits = 0,
                                                                  .postings = postings,
@@ -197,9 +210,10 @@ static enum rc add_stock_entry(struct cost_book *book, const struct order *order
     return RC_OK;
 }
 
-enum rc cost_book_commit(struct cost_book *book, const struct stage_env *env,
-                         const struct order *order, uint64_t round, uint64_t quantity,
-                         int64_t at_ns, struct cost_slot *out, struct err *err)
+/* The entries of one delivery under a key, but for those that stand already. */
+static enum rc book_level(struct cost_book *book, const struct stage_env *env,
+                          const struct order *order, const char *key_text, const char *level,
+                          uint64_t quantity, int64_t at_ns, struct cost_slot *out, struct err *err)
 {
     struct cost_lines lines = COST_LINES_EMPTY;
     *out = (struct cost_slot){COST_NO_ENTRY, COST_NO_ENTRY};
@@ -207,27 +221,36 @@ enum rc cost_book_commit(struct cost_book *book, const struct stage_env *env,
     if (rc != RC_OK) {
         return rc;
     }
-    char key_text[COST_KEY_BYTES];
     char date_text[CLOCK_DATE_BYTES];
     clock_local_date(at_ns, date_text);
-    const char *key = arena_text(&book->arena, slice_of(cost_key(order->id, round, key_text)));
-    const char *date = arena_text(&book->arena, slice_of(date_text));
+    struct heading heading = {arena_text(&book->arena, slice_of(key_text)),
+                              arena_text(&book->arena, slice_of(date_text)), level};
     bool has_cost = false;
     bool has_stock = false;
-    rc = key == NULL || date == NULL ? err_set(err, RC_NOMEM, "no memory for ledger entries")
-                                     : ledger_has_key(env->cost, key, &has_cost, err);
-    rc = rc == RC_OK ? ledger_has_key(env->stock, key, &has_stock, err) : rc;
+    rc = heading.key == NULL || heading.date == NULL
+             ? err_set(err, RC_NOMEM, "no memory for ledger entries")
+             : ledger_has_key(env->cost, key_text, &has_cost, err);
+    rc = rc == RC_OK ? ledger_has_key(env->stock, key_text, &has_stock, err) : rc;
     if (rc == RC_OK && lines.count > 0 && !has_cost) {
         out->cost = book->cost_count;
-        rc = add_cost_entry(book, order, key, date, &lines, err);
+        rc = add_cost_entry(book, order, &heading, &lines, err);
     }
     if (rc == RC_OK && !has_stock) {
         size_t before = book->stock_count;
-        rc = add_stock_entry(book, order, key, date, &lines, err);
+        rc = add_stock_entry(book, order, &heading, &lines, err);
         out->stock = book->stock_count > before ? before : COST_NO_ENTRY;
     }
     cost_lines_release(&lines);
     return rc;
+}
+
+enum rc cost_book_commit(struct cost_book *book, const struct stage_env *env,
+                         const struct order *order, uint64_t round, uint64_t quantity,
+                         int64_t at_ns, struct cost_slot *out, struct err *err)
+{
+    char key[COST_KEY_BYTES];
+    return book_level(book, env, order, cost_key(order, round, key), "committed", quantity, at_ns,
+                      out, err);
 }
 
 /* Costs and stock are two files: whichever is written first, a restart finds the other by its key.
@@ -269,23 +292,44 @@ static enum rc reverse_in(struct ledger *ledger, const char *key, const char *da
     return rc;
 }
 
-enum rc cost_reverse(const struct stage_env *env, const char *id, uint64_t round, int64_t at_ns,
-                     struct err *err)
+enum rc cost_reverse(const struct stage_env *env, const struct order *order, uint64_t round,
+                     int64_t at_ns, struct err *err)
 {
     char key[COST_KEY_BYTES];
     char date[CLOCK_DATE_BYTES];
     clock_local_date(at_ns, date);
-    cost_key(id, round, key);
+    cost_key(order, round, key);
     enum rc rc = reverse_in(env->cost, key, date, err);
     return rc == RC_OK ? reverse_in(env->stock, key, date, err) : rc;
 }
 
-enum rc cost_is_reversed(const struct stage_env *env, const char *id, uint64_t round, bool *out,
-                         struct err *err)
+enum rc cost_spend(const struct stage_env *env, const struct order *order, uint64_t round,
+                   uint64_t quantity, int64_t at_ns, struct err *err)
+{
+    char key[COST_KEY_BYTES];
+    struct cost_book book;
+    struct cost_slot slot;
+    enum rc rc = cost_reverse(env, order, round, at_ns, err);
+    if (rc != RC_OK || quantity == 0) {
+        return rc;
+    }
+    rc = cost_book_open(1, &book, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    (void)snprintf(key, sizeof key, "%s/spent/%llu", order->id, (unsigned long long)round);
+    rc = book_level(&book, env, order, key, "spent", quantity, at_ns, &slot, err);
+    rc = rc == RC_OK ? cost_book_append(&book, env, err) : rc;
+    cost_book_release(&book);
+    return rc;
+}
+
+enum rc cost_is_reversed(const struct stage_env *env, const struct order *order, uint64_t round,
+                         bool *out, struct err *err)
 {
     char key[COST_KEY_BYTES];
     char reversed[COST_KEY_BYTES + 16];
-    (void)snprintf(reversed, sizeof reversed, "%s/reversed", cost_key(id, round, key));
+    (void)snprintf(reversed, sizeof reversed, "%s/reversed", cost_key(order, round, key));
     enum rc rc = ledger_has_key(env->cost, reversed, out, err);
     return rc == RC_OK && !*out ? ledger_has_key(env->stock, reversed, out, err) : rc;
 }

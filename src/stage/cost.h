@@ -38,8 +38,8 @@ struct cost_slot {
 
 enum { COST_KEY_BYTES = ID_BYTES_MAX + 64 };
 
-/* cost_key - "ID/extraction/N" into out (COST_KEY_BYTES); returns out */
-char *cost_key(const char *id, uint64_t round, char *out);
+/* cost_key - "ID/extraction/N", online "ID/sending/N", into out (COST_KEY_BYTES); returns out */
+char *cost_key(const struct order *order, uint64_t round, char *out);
 
 /* cost_book_open - room for so many deliveries; RC_NOMEM */
 enum rc cost_book_open(size_t deliveries, struct cost_book *out, struct err *err) MUST_CHECK;
@@ -64,16 +64,27 @@ enum rc cost_book_append(struct cost_book *book, const struct stage_env *env,
                          struct err *err) MUST_CHECK;
 
 /*
- * cost_reverse - reverse what an extraction booked, unless that was done: KEY/reversed in both
+ * cost_reverse - reverse what an extraction, or the start of a sending, booked, unless that was done: KEY/reversed in both
  * ledgers Returns RC_OK, also when nothing had been booked; RC_TEMP, RC_IO, RC_CORRUPT, RC_NOMEM
  */
-enum rc cost_reverse(const struct stage_env *env, const char *id, uint64_t round, int64_t at_ns,
-                     struct err *err) MUST_CHECK;
+enum rc cost_reverse(const struct stage_env *env, const struct order *order, uint64_t round,
+                     int64_t at_ns, struct err *err) MUST_CHECK;
+
+/*
+ * cost_spend - the end of an online delivery: what was committed is reversed, what was really sent
+ * is `spent`, keyed "ID/spent/N", unless that was done
+ *
+ * quantity  messages sent; 0: nothing is spent
+ * Returns   RC_OK, also when nothing had been booked; RC_PERM, RC_RANGE as cost_of_order; RC_TEMP,
+ * RC_IO, RC_CORRUPT, RC_NOMEM
+ */
+enum rc cost_spend(const struct stage_env *env, const struct order *order, uint64_t round,
+                   uint64_t quantity, int64_t at_ns, struct err *err) MUST_CHECK;
 
 /* cost_is_reversed - the entries of that extraction are reversed; RC_IO, RC_CORRUPT a ledger cannot
  * be read */
-enum rc cost_is_reversed(const struct stage_env *env, const char *id, uint64_t round, bool *out,
-                         struct err *err) MUST_CHECK;
+enum rc cost_is_reversed(const struct stage_env *env, const struct order *order, uint64_t round,
+                         bool *out, struct err *err) MUST_CHECK;
 
 /*
  * cost_open_stock - append the `opening` entry of every stock line of the house that has none yet

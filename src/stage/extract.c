@@ -6,6 +6,7 @@
 
 #include "stage/cost.h"
 #include "stage/settle.h"
+#include "stage/target.h"
 #include "sys/fs.h"
 #include "sys/log.h"
 
@@ -15,14 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct extract_way *extract_way_of(const struct order *order)
+{
+    static const struct extract_way mail = {"extraction.tmp",         "extraction",
+                                            EVENT_EXTRACTING,         EVENT_EXTRACTED,
+                                            STATE_EXTRACTION_PENDING, STATE_EXTRACTING};
+    static const struct extract_way online = {"sending.tmp", "sending",       EVENT_SENDING,
+                                              EVENT_FIXED,   STATE_SCHEDULED, STATE_SENDING};
+    return order->channel == HOUSE_MAIL ? &mail : &online;
+}
+
 /* --- begin --- */
 
-static enum rc say_extracting(struct subject *subject, int64_t now_ns, struct err *err)
+static enum rc say_begins(struct subject *subject, const struct extract_way *way, int64_t now_ns,
+                          struct err *err)
 {
     struct journal_writer writer = JOURNAL_WRITER_EMPTY;
-    journal_begin(&writer, now_ns, event_name(EVENT_EXTRACTING), JOURNAL_DAEMON);
+    journal_begin(&writer, now_ns, event_name(way->begins), JOURNAL_DAEMON);
     journal_put_u64(&writer, "round", subject->view.extraction_round + 1);
-    journal_put_text(&writer, "state", state_name(STATE_EXTRACTING));
+    journal_put_text(&writer, "state", state_name(way->works));
     enum rc rc = journal_end(&writer, err);
     if (rc != RC_OK) {
         journal_writer_release(&writer);
@@ -43,16 +55,17 @@ enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_n
     extract->created_ns = now_ns;
     enum rc rc = subject_open_next(env, id, &extract->subject, err);
     struct subject *subject = &extract->subject;
+    const struct extract_way *way = rc == RC_OK ? extract_way_of(subject->order) : NULL;
     if (rc == RC_OK && subject->view.is_held) {
         rc = err_set(err, RC_STATE, "%s is held", id);
-    } else if (rc == RC_OK && subject->view.state == STATE_EXTRACTION_PENDING) {
-        rc = say_extracting(subject, now_ns, err);
-    } else if (rc == RC_OK && subject->view.state != STATE_EXTRACTING) {
+    } else if (rc == RC_OK && subject->view.state == way->waits) {
+        rc = say_begins(subject, way, now_ns, err);
+    } else if (rc == RC_OK && (subject->view.state != way->works || subject->view.is_extracted)) {
         rc = err_set(err, RC_STATE, "%s is %s", id, state_name(subject->view.state));
     }
     rc = rc == RC_OK ? subject_move(env, subject, err) : rc;
     if (rc == RC_OK) {
-        rc = fs_remove_tree(subject->dirfd, "extraction.tmp", err); /* E1 */
+        rc = fs_remove_tree(subject->dirfd, way->temporary, err); /* E1, S1 */
         rc = rc == RC_GONE ? RC_OK : rc;
     }
     if (rc != RC_OK) {
@@ -184,20 +197,45 @@ static enum rc take_bad_report(struct extract *extract, const struct stage_repor
     return rc == RC_OK ? err_set(err, RC_TEMP, "%s", report->text) : rc;
 }
 
-/* extraction.tmp becomes extraction; a crash may have done it before (E2). */
+/* extraction.tmp becomes extraction; a crash may have done it before (E2, S2). */
 static enum rc publish_inside(struct subject *subject, struct err *err)
 {
-    if (fs_exists(subject->dirfd, "extraction")) {
+    const struct extract_way *way = extract_way_of(subject->order);
+    if (fs_exists(subject->dirfd, way->whole)) {
         return RC_OK;
     }
-    return fs_move_noreplace(subject->dirfd, "extraction.tmp", subject->dirfd, "extraction", err);
+    return fs_move_noreplace(subject->dirfd, way->temporary, subject->dirfd, way->whole, err);
+}
+
+/* What a list of recipients says of itself stands in target.json: written before it was whole. */
+static enum rc online_facts_read(int dirfd, struct extraction_facts *out, struct err *err)
+{
+    struct target_facts target;
+    *out = (struct extraction_facts){0};
+    enum rc rc = target_read(dirfd, &target, err);
+    if (rc == RC_OK) {
+        out->rows = target.rows;
+        out->records = target.records;
+        out->seeds = target.seeds;
+        target_release(&target);
+    }
+    return rc;
+}
+
+static enum rc facts_read(const struct subject *subject, struct extraction_facts *out,
+                          struct err *err)
+{
+    return subject->order->channel == HOUSE_MAIL ? extraction_facts_read(subject->dirfd, out, err)
+                                                 : online_facts_read(subject->dirfd, out, err);
 }
 
 /* Nobody was selected and the delivery wants to end then: no archive, no cost. */
 static bool ends_empty(const struct subject *subject, const struct booking *booking)
 {
-    return booking->facts.archive[0] == '\0' ||
-           (booking->facts.records == 0 && subject->order->target.empty != ORDER_EMPTY_SEND);
+    bool is_nothing = subject->order->channel == HOUSE_MAIL
+                          ? booking->facts.archive[0] == '\0'
+                          : booking->facts.records + booking->facts.seeds == 0;
+    return is_nothing || (booking->facts.records == 0 && subject->order->target.empty != ORDER_EMPTY_SEND);
 }
 
 static enum rc put_basis(struct extract *extract, const struct booking *booking,
@@ -229,23 +267,27 @@ static void put_receipt(struct journal_writer *writer, const char *key, size_t s
     }
 }
 
-static enum rc say_extracted(struct extract *extract, const struct booking *booking,
+static enum rc say_ends(struct extract *extract, const struct booking *booking,
                              const struct cost_book *book, int64_t now_ns, struct err *err)
 {
     struct subject *subject = &extract->subject;
+    const struct extract_way *way = extract_way_of(subject->order);
+    bool is_mail = subject->order->channel == HOUSE_MAIL;
     enum delivery_state next = STATE_NONE;
-    enum rc rc = subject_next(subject, EVENT_EXTRACTED, &next, err);
+    enum rc rc = subject_next(subject, way->ends, &next, err);
     if (rc != RC_OK) {
         return rc;
     }
     struct journal_writer writer = JOURNAL_WRITER_EMPTY;
-    journal_begin(&writer, now_ns, event_name(EVENT_EXTRACTED), JOURNAL_DAEMON);
+    journal_begin(&writer, now_ns, event_name(way->ends), JOURNAL_DAEMON);
     journal_put_u64(&writer, "round", subject->view.extraction_round);
     journal_put_u64(&writer, "rows", booking->facts.rows);
     journal_put_u64(&writer, "records", booking->facts.records);
     journal_put_u64(&writer, "seeds", booking->facts.seeds);
-    journal_put_text(&writer, "archive", booking->facts.archive);
-    journal_put_text(&writer, "sha256", booking->facts.sha256);
+    if (is_mail) {
+        journal_put_text(&writer, "archive", booking->facts.archive);
+        journal_put_text(&writer, "sha256", booking->facts.sha256);
+    }
     put_receipt(&writer, "cost", booking->slot.cost, book->cost_receipts);
     put_receipt(&writer, "stock", booking->slot.stock, book->stock_receipts);
     if (next != subject->view.state) {
@@ -265,7 +307,7 @@ static enum rc say_extracted(struct extract *extract, const struct booking *book
         journal_writer_release(&writer);
         return rc;
     }
-    extract->is_published_next = next == STATE_EXTRACTING;
+    extract->is_published_next = is_mail && next == STATE_EXTRACTING;
     return subject_say(subject, &writer, err);
 }
 
@@ -308,9 +350,10 @@ static enum rc book_lines(struct extract **group, struct booking *bookings, size
         }
         group[i]->rc = ends_empty(&group[i]->subject, &bookings[i])
                            ? end_empty(group[i], now_ns, &group[i]->err)
-                           : say_extracted(group[i], &bookings[i], &book, now_ns, &group[i]->err);
+                           : say_ends(group[i], &bookings[i], &book, now_ns, &group[i]->err);
         if (group[i]->rc == RC_OK) {
-            log_event(LOG_LEVEL_INFO, "extracted", group[i]->subject.id,
+            log_event(LOG_LEVEL_INFO, event_name(extract_way_of(group[i]->subject.order)->ends),
+                      group[i]->subject.id,
                       "records=%" PRIu64 " seeds=%" PRIu64 " archive=%s", bookings[i].facts.records,
                       bookings[i].facts.seeds, bookings[i].facts.archive);
         }
@@ -342,8 +385,7 @@ enum rc extract_book(struct extract **group, const struct stage_report *reports,
             group[i]->rc = publish_inside(&group[i]->subject, &group[i]->err);
         }
         if (group[i]->rc == RC_OK && !facts_told(&reports[i], &bookings[i].facts)) {
-            group[i]->rc =
-                extraction_facts_read(group[i]->subject.dirfd, &bookings[i].facts, &group[i]->err);
+            group[i]->rc = facts_read(&group[i]->subject, &bookings[i].facts, &group[i]->err);
         }
         bookings[i].is_whole = group[i]->rc == RC_OK;
     }

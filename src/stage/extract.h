@@ -5,7 +5,10 @@
  *     work  (worker)  extraction.tmp/: archive, .sha256, manifest; excluded.csv
  *     book  (daemon)  for a group: sync, rename to extraction/, sync, ledgers, line `extracted`
  *
- * Disk states: docs/SPOOL.md E1 to E4.
+ * Online it is the same way with other names: line `sending` and place outbox/deliveries,
+ * sending.tmp/ with the list of who gets it, sending/, line `fixed`; then stage/send goes on.
+ *
+ * Disk states: docs/SPOOL.md E1 to E4, S1, S2.
  */
 #ifndef POSTROOM_STAGE_EXTRACT_H
 #define POSTROOM_STAGE_EXTRACT_H
@@ -13,6 +16,19 @@
 #include "stage/report.h"
 #include "stage/subject.h"
 #include "sys/progress.h"
+
+/* What a channel calls the steps of this way. */
+struct extract_way {
+    const char *temporary; /* directory that the worker fills */
+    const char *whole;     /* what it becomes */
+    enum delivery_event begins;
+    enum delivery_event ends;
+    enum delivery_state waits; /* the state before */
+    enum delivery_state works; /* the state meanwhile */
+};
+
+/* extract_way_of - of an order's channel; never NULL */
+const struct extract_way *extract_way_of(const struct order *order);
 
 struct extract {
     const struct stage_env *env;
@@ -23,18 +39,18 @@ struct extract {
     /* after book */
     enum rc rc;
     struct err err;
-    bool is_published_next; /* approved or not to be approved: hand it over */
+    bool is_published_next; /* mail, approved or not to be approved: hand it over */
 };
 
 /*
- * extract_begin - open a delivery that is due and put it into extract/
- * Returns RC_OK; RC_STATE it is not extraction-pending or extracting (any more); RC_GONE,
+ * extract_begin - open a delivery that is due and put it into extract/, or outbox/deliveries online
+ * Returns RC_OK; RC_STATE it does not wait for this, nor is it being done (any more); RC_GONE,
  * RC_CORRUPT, RC_TEMP, RC_IO, RC_NOMEM
  */
 enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_ns,
                       struct extract **out, struct err *err) MUST_CHECK;
 
-/* extract_work - in the worker: write extraction.tmp/ and fill the report */
+/* extract_work - in the worker: write way->temporary and fill the report */
 void extract_work(struct extract *extract, struct stage_report *report, struct progress_cell *cell);
 
 /*
@@ -57,7 +73,8 @@ struct extraction_facts {
     char sha256[SHA256_HEX_BYTES];      /* of the archive; "" */
 };
 
-/* extraction_facts_read - RC_OK; RC_GONE there is no extraction/; RC_CORRUPT; RC_TEMP; RC_NOMEM */
+/* extraction_facts_read - of mail. RC_OK; RC_GONE there is no extraction/; RC_CORRUPT; RC_TEMP;
+ * RC_NOMEM */
 enum rc extraction_facts_read(int dirfd, struct extraction_facts *out, struct err *err) MUST_CHECK;
 
 #endif

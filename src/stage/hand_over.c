@@ -23,7 +23,7 @@ static enum rc check_booked(const struct stage_env *env, const struct subject *s
 {
     bool is_reversed = false;
     enum rc rc =
-        cost_is_reversed(env, subject->id, subject->view.extraction_round, &is_reversed, err);
+        cost_is_reversed(env, subject->order, subject->view.extraction_round, &is_reversed, err);
     if (rc == RC_OK && is_reversed) {
         rc = err_set(err, RC_STATE,
                      "the entries of extraction %llu are reversed: it waits for its restart",

@@ -18,7 +18,7 @@ enum rc undo_extraction(const struct stage_env *env, struct subject *subject, in
     if (round == 0) {
         return RC_OK;
     }
-    enum rc rc = cost_reverse(env, subject->id, round, now_ns, err);
+    enum rc rc = cost_reverse(env, subject->order, round, now_ns, err);
     if (rc != RC_OK || !fs_exists(subject->dirfd, "extraction")) {
         return rc;
     }
