@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { FIRST_ROWS = 1024 };
-
 static const char *const STATUSES[] = {"bounced", "complained", "unsubscribed", "delivered", NULL};
 
 /* Columns of the file; all but status may be missing. */
@@ -24,7 +22,7 @@ struct reading {
     struct csv_cursor *cursor;
     struct columns columns;
     struct feedback *out;
-    size_t cap;
+    struct buf rows; /* of struct feedback_row */
 };
 
 const char *feedback_status_name(enum feedback_status status)
@@ -101,21 +99,12 @@ static const char *fault_of(const struct reading *r, const struct csv_record *re
                : "status is not bounced, complained, unsubscribed or delivered; write one of these";
 }
 
-static enum rc make_room(struct reading *r, struct err *err)
+static enum rc check_limits(const struct reading *r, struct err *err)
 {
-    struct feedback *out = r->out;
+    const struct feedback *out = r->out;
     if (out->count >= FEEDBACK_ROWS_MAX || out->arena.used_bytes > FEEDBACK_MEMORY_BYTES_MAX) {
         return err_set(err, RC_RANGE, "%s: more than %d rows or %d MiB; drop it in parts", r->name,
                        FEEDBACK_ROWS_MAX, FEEDBACK_MEMORY_BYTES_MAX >> 20);
-    }
-    if (out->count == r->cap) {
-        size_t cap = r->cap == 0 ? FIRST_ROWS : 2 * r->cap;
-        struct feedback_row *rows = realloc(out->rows, cap * sizeof *rows);
-        if (rows == NULL) {
-            return err_set(err, RC_NOMEM, "%s: no memory", r->name);
-        }
-        out->rows = rows;
-        r->cap = cap;
     }
     return RC_OK;
 }
@@ -138,7 +127,7 @@ static enum rc take_row(struct reading *r, const struct csv_record *record, stru
     if (fault != NULL) {
         return err_set(err, RC_PERM, "%s:%" PRIu64 ": %s", r->name, record->line, fault);
     }
-    enum rc rc = make_room(r, err);
+    enum rc rc = check_limits(r, err);
     if (rc != RC_OK) {
         return rc;
     }
@@ -154,9 +143,10 @@ static enum rc take_row(struct reading *r, const struct csv_record *record, stru
     if (row.key == NULL || row.address == NULL || row.reason == NULL || row.delivery == NULL) {
         return err_set(err, RC_NOMEM, "%s: no memory", r->name);
     }
-    out->rows[out->count++] = row;
+    buf_add(&r->rows, &row, sizeof row);
+    out->count++;
     out->counts[status]++;
-    return RC_OK;
+    return buf_ok(&r->rows, err);
 }
 
 static enum rc read_rows(struct reading *r, struct err *err)
@@ -172,7 +162,7 @@ static enum rc read_rows(struct reading *r, struct err *err)
 
 enum rc feedback_read(int fd, const char *name, struct feedback *out, struct err *err)
 {
-    struct reading r = {.name = name, .out = out};
+    struct reading r = {.name = name, .out = out, .rows = BUF_EMPTY};
     struct stat status;
     *out = FEEDBACK_EMPTY;
     if (fstat(fd, &status) == 0 && status.st_size > FEEDBACK_BYTES_MAX) {
@@ -182,6 +172,7 @@ enum rc feedback_read(int fd, const char *name, struct feedback *out, struct err
     enum rc rc = csv_cursor_open(fd, name, ',', &r.cursor, err);
     rc = rc == RC_OK ? read_rows(&r, err) : rc;
     csv_cursor_free(r.cursor);
+    out->rows = (struct feedback_row *)(void *)buf_take(&r.rows);
     if (rc != RC_OK) {
         feedback_release(out);
     }

@@ -51,8 +51,10 @@ void address_fold(struct slice address, struct buf *out)
     buf_add(out, address.ptr, domain);
     for (size_t i = domain; i < address.len; i++) {
         char c = address.ptr[i];
-        bool is_upper = domain > 0 && c >= 'A' && c <= 'Z';
-        buf_add_byte(out, is_upper ? (char)(c - 'A' + 'a') : c);
+        if (domain > 0 && c >= 'A' && c <= 'Z') {
+            c = (char)(c - 'A' + 'a');
+        }
+        buf_add_byte(out, c);
     }
 }
 
