@@ -100,7 +100,10 @@ enum rc sender_parse(struct slice text, struct sender *out, struct err *err)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return c;
 }
 
 bool domain_is_within(struct slice domain, struct slice top)

@@ -76,8 +76,11 @@ static void add_text(struct buf *out, struct slice text)
         buf_add_byte(out, ' ');
         room--;
         for (size_t i = 0; i < len && room > 0; i++, room--) {
-            unsigned char c = (unsigned char)word[i];
-            buf_add_byte(out, c < 0x7f ? (char)c : '?');
+            char c = word[i];
+            if ((unsigned char)c >= 0x7f) {
+                c = '?';
+            }
+            buf_add_byte(out, c);
         }
     }
 }
