@@ -317,6 +317,7 @@ static enum rc apply_extracting(struct view *view, const struct journal_line *li
 static enum rc apply_extracted(struct view *view, const struct journal_line *line, struct err *err)
 {
     view->is_extracted = true;
+    view->fixed_ns = line->at_ns;
     enum rc rc = take_u64(line, "round", &view->extraction_round, err);
     rc = rc == RC_OK ? take_text(view, line, "archive", &view->archive, err) : rc;
     rc = rc == RC_OK ? take_text(view, line, "sha256", &view->archive_sha256, err) : rc;
@@ -469,6 +470,7 @@ static void view_init(struct view *view)
         .arena = ARENA_EMPTY,
         .state = STATE_NONE,
         .state_event = EVENT_COUNT,
+        .fixed_ns = INSTANT_NONE,
         .since_ns = INSTANT_NONE,
         .reason = "",
         .held_by = "",

@@ -70,6 +70,7 @@ struct view {
     uint64_t extraction_round; /* of the last `extracting`, or `sending` online; 0: none. The next
                                   round is this + 1 after `restarted`. */
     bool is_extracted;         /* that round's `extracted` or `fixed` was seen */
+    int64_t fixed_ns;          /* of that line; INSTANT_NONE */
     bool is_handed_over;       /* the archive lies (or lay) in pickup/ */
     const char *drop; /* identity of the last drop taken (device, inode, ctime), as written */
     const char *drop_sha256; /* "" none */

@@ -220,6 +220,7 @@ enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err
         .keep_count = copy->keep_count,
         .dirs = copy->dirs,
         .dir_count = copy->dir_count,
+        .may_connect = copy->kind->may_connect,
         .body = work_through,
         .ctx = &body,
     };
@@ -273,7 +274,8 @@ void crew_look(struct crew *crew)
             continue;
         }
         struct progress_cell *cell = progress_cell(crew->progress, i);
-        uint64_t sum = atomic_load(&cell->done) + ((uint64_t)atomic_load(&cell->phase) << 48);
+        uint64_t sum = atomic_load(&cell->done) + atomic_load(&cell->beats) +
+                       ((uint64_t)atomic_load(&cell->phase) << 48);
         if (sum != gang->last_sum) {
             gang->last_sum = sum;
             gang->last_moved_ns = now_ns;
@@ -299,6 +301,21 @@ void crew_end_job(struct crew *crew, const char *id)
             }
         }
     }
+}
+
+bool crew_wish(struct crew *crew, const char *id, uint32_t wish)
+{
+    for (size_t i = 0; i < CREW_WORKERS_MAX; i++) {
+        struct gang *gang = &crew->gangs[i];
+        for (size_t j = 0; gang->batch != NULL && j < gang->batch->job_count; j++) {
+            bool is_open = (gang->is_done[0] & UINT64_C(1) << j) == 0;
+            if (is_open && strcmp(gang->batch->jobs[j].id, id) == 0) {
+                atomic_store(&progress_cell(crew->progress, i)->wish, wish);
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 void crew_each(const struct crew *crew,

@@ -32,6 +32,7 @@ struct crew_kind {
     /* done - in the daemon: called exactly once for each job of a batch that was started */
     void (*done)(void *owner, void *ctx, const struct stage_report *report);
     void *owner;
+    bool may_connect; /* as in sys/worker.h */
 };
 
 struct crew_job {
@@ -65,6 +66,10 @@ bool crew_has_room(const struct crew *crew, const struct crew_kind *kind);
  * Returns RC_OK; RC_STATE no room; RC_TEMP, RC_NOMEM: done() is not called for any of its jobs
  */
 enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err *err) MUST_CHECK;
+
+/* crew_wish - tell the worker that is at the job of this id (sys/progress cell->wish). Nobody has
+ * it: false */
+bool crew_wish(struct crew *crew, const char *id, uint32_t wish);
 
 size_t crew_busy(const struct crew *crew);
 

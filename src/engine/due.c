@@ -163,6 +163,30 @@ static void at_extraction_pending(struct engine *engine, struct item *item,
     }
 }
 
+/* Online: who gets it is fixed by an extract worker, then a send worker has it. */
+static void at_scheduled(struct engine *engine, struct item *item, const struct subject *subject,
+                         int64_t now_ns)
+{
+    int64_t at_ns = subject->order->schedule.contact_at;
+    item->due_ns = at_ns == INSTANT_NONE ? now_ns : at_ns;
+    if (item->due_ns <= now_ns) {
+        item->weight_bytes = recipients_bytes(subject);
+        enqueue(&engine->extract, item, WORK_EXTRACT);
+    }
+}
+
+static void at_sending(struct engine *engine, struct item *item, const struct subject *subject)
+{
+    if (subject->view.is_extracted) {
+        enqueue(&engine->send, item, WORK_SEND);
+    } else if (fs_exists(subject->dirfd, "sending")) {
+        enqueue(&engine->book, item, WORK_BOOK);
+    } else {
+        item->weight_bytes = recipients_bytes(subject);
+        enqueue(&engine->extract, item, WORK_EXTRACT);
+    }
+}
+
 static enum rc at_handed_over(struct engine *engine, struct item *item, struct subject *subject,
                               int64_t now_ns, struct err *err)
 {
@@ -201,8 +225,15 @@ static enum rc act_by_state(struct engine *engine, struct item *item, struct sub
             enqueue(&engine->publish, item, WORK_PUBLISH);
         }
         break;
+    case STATE_SCHEDULED:
+        at_scheduled(engine, item, subject, now_ns);
+        break;
     case STATE_SENDING:
-        enqueue(&engine->publish, item, WORK_PUBLISH);
+        if (subject->order->channel == HOUSE_MAIL) {
+            enqueue(&engine->publish, item, WORK_PUBLISH);
+        } else {
+            at_sending(engine, item, subject);
+        }
         break;
     case STATE_HANDED_OVER:
         rc = at_handed_over(engine, item, subject, now_ns, err);

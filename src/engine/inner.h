@@ -63,6 +63,7 @@ struct engine {
     struct item_queue extract; /* wait for a worker */
     struct item_queue book;    /* a crash left a whole extraction/ */
     struct item_queue publish; /* to be handed over */
+    struct item_queue send;    /* wait for a send worker */
 
     struct items *intaking;     /* drops with a worker, or set back after one died */
     struct waiting_drop *drops; /* complete, oldest first */
@@ -90,6 +91,7 @@ struct engine {
 
     struct crew_kind intake_kind;
     struct crew_kind extract_kind;
+    struct crew_kind send_kind;
     struct counters counters;
     size_t originals; /* that were taken and wait in run/intake to be taken apart */
     bool is_unsynced; /* lines that nothing outside depends on are not on disk yet */

@@ -18,7 +18,8 @@ enum item_work {
     WORK_EXTRACT,   /* waits for a worker */
     WORK_IN_FLIGHT, /* a worker has it */
     WORK_BOOK,      /* the worker has delivered: book and go on */
-    WORK_PUBLISH    /* to be handed over */
+    WORK_PUBLISH,   /* to be handed over */
+    WORK_SEND       /* waits for a send worker */
 };
 
 struct item {

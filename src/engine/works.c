@@ -3,6 +3,7 @@
  */
 #include "engine/inner.h"
 
+#include "channel/quarantine.h"
 #include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -156,29 +157,50 @@ static bool mark_intaking(struct engine *engine, const char *id, uint64_t ino)
     return true;
 }
 
+static int open_list(struct crew_batch *batch, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened", path);
+    }
+    (void)add_fd(batch, fd);
+    return fd;
+}
+
 /* Opened anew for each worker: the lists are read as they are then. -1 where one cannot be opened.
  */
-static void open_suppress_lists(struct engine *engine, struct crew_batch *batch)
+static void open_lists(struct engine *engine, struct crew_batch *batch)
 {
-    const struct texts lists = engine->house->channels[HOUSE_MAIL].suppress;
-    struct stage_env *env = &engine->env;
-    env->suppress_count = lists.count < SUPPRESS_LISTS_MAX ? lists.count : SUPPRESS_LISTS_MAX;
-    for (size_t i = 0; i < env->suppress_count; i++) {
-        env->suppress_fds[i] = open(lists.items[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (env->suppress_fds[i] < 0) {
-            log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened",
-                      lists.items[i]);
+    int quarantine = spool_dir(engine->env.spool, SPOOL_QUARANTINE);
+    for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
+        const struct texts paths = engine->house->channels[channel].suppress;
+        struct channel_lists *lists = &engine->env.lists[channel];
+        char file[QUARANTINE_FILE_BYTES];
+        struct err err = {{0}};
+        lists->suppress_count =
+            paths.count < SUPPRESS_LISTS_MAX ? paths.count : SUPPRESS_LISTS_MAX;
+        for (size_t i = 0; i < lists->suppress_count; i++) {
+            lists->suppress_fds[i] = open_list(batch, paths.items[i]);
         }
-        (void)add_fd(batch, env->suppress_fds[i]);
+        lists->quarantine_fd = -1;
+        if (channel != HOUSE_MAIL &&
+            fs_open_regular(quarantine, quarantine_file(house_channel_words[channel], file),
+                            &lists->quarantine_fd, &err) == RC_OK) {
+            (void)add_fd(batch, lists->quarantine_fd);
+        }
     }
 }
 
-static void close_suppress_lists(struct engine *engine)
+static void close_lists(struct engine *engine)
 {
-    for (size_t i = 0; i < engine->env.suppress_count; i++) {
-        fs_drop(&engine->env.suppress_fds[i]);
+    for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
+        struct channel_lists *lists = &engine->env.lists[channel];
+        for (size_t i = 0; i < lists->suppress_count; i++) {
+            fs_drop(&lists->suppress_fds[i]);
+        }
+        lists->suppress_count = 0;
+        fs_drop(&lists->quarantine_fd);
     }
-    engine->env.suppress_count = 0;
 }
 
 static void start_intake(struct engine *engine, int64_t now_ns)
@@ -216,9 +238,9 @@ static void start_intake(struct engine *engine, int64_t now_ns)
         return;
     }
     struct err err = {{0}};
-    open_suppress_lists(engine, &batch);
+    open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    close_suppress_lists(engine);
+    close_lists(engine);
     for (size_t i = 0; i < batch.job_count; i++) {
         struct take_in *take = batch.jobs[i].ctx;
         take_in_forked(take);
@@ -279,9 +301,9 @@ static void start_extract(struct engine *engine, int64_t now_ns)
         return;
     }
     struct err err = {{0}};
-    open_suppress_lists(engine, &batch);
+    open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    close_suppress_lists(engine);
+    close_lists(engine);
     for (size_t i = 0; rc != RC_OK && i < batch.job_count; i++) {
         struct extract *extract = batch.jobs[i].ctx;
         struct item *item = items_find(engine->items, extract->subject.id);

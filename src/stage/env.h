@@ -25,6 +25,13 @@ enum {
     SUPPRESS_LISTS_MAX = 64 /* as many as an audience takes */
 };
 
+/* Who is not to be contacted on a channel: its suppression lists and its quarantine. */
+struct channel_lists {
+    int suppress_fds[SUPPRESS_LISTS_MAX]; /* in the order of the house; -1: cannot be read */
+    size_t suppress_count;
+    int quarantine_fd; /* -1: nobody is in it */
+};
+
 struct stage_env {
     struct spool *spool;
     const struct house *house;
@@ -32,10 +39,8 @@ struct stage_env {
     struct ledger *stock;
     struct shelf *shelf; /* deliveries kept open between steps; NULL: none are */
     int64_t group_gid;   /* of the operators; -1: the process's */
-    /* The channel's suppression lists, opened for the next worker, which can open no path itself.
-     */
-    int suppress_fds[SUPPRESS_LISTS_MAX];
-    size_t suppress_count;
+    /* Opened for the next worker, which can open no path itself. */
+    struct channel_lists lists[HOUSE_CHANNELS];
 };
 
 #endif

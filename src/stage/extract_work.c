@@ -1,6 +1,8 @@
 /*
- * extract_work - the extract worker: extraction.tmp/ with the archive, its digest and its manifest
+ * extract_work - the extract worker: extraction.tmp/ with the archive, its digest and its manifest;
+ * online sending.tmp/ with the list of who gets it
  */
+#include "channel/recipients.h"
 #include "stage/cost.h"
 #include "stage/extract.h"
 #include "stage/selection.h"
@@ -15,8 +17,9 @@ static enum rc open_output(struct extract *extract, int *out_dirfd, int *out_exc
                            struct err *err)
 {
     int dirfd = extract->subject.dirfd;
-    enum rc rc = fs_make_dir(dirfd, "extraction.tmp", 0750, -1, err);
-    rc = rc == RC_OK ? fs_open_dir(dirfd, "extraction.tmp", out_dirfd, err) : rc;
+    const char *name = extract_way_of(extract->subject.order)->temporary;
+    enum rc rc = fs_make_dir(dirfd, name, 0750, -1, err);
+    rc = rc == RC_OK ? fs_open_dir(dirfd, name, out_dirfd, err) : rc;
     /* Beside the archive while it is made; it takes the place of the count's list when all is done.
      */
     return rc == RC_OK ? fs_create(*out_dirfd, EXCLUDED_FILE, 0600, out_excluded, err) : rc;
@@ -45,6 +48,31 @@ static enum rc write_archive(struct extract *extract, struct selection *selectio
         (void)snprintf(report->archive, sizeof report->archive, "%s", result.archive);
         (void)snprintf(report->sha256, sizeof report->sha256, "%s", result.sha256);
     }
+    return rc;
+}
+
+static enum rc add_recipient(void *ctx, struct slice payload, bool is_seed, struct err *err)
+{
+    (void)is_seed; /* a seed is a recipient like any other */
+    return recipients_writer_add(ctx, payload, err);
+}
+
+/* sending.tmp/recipients.csv: the columns that the content uses, in the order of sending. */
+static enum rc write_list(const struct selection *selection, int out_dirfd, struct err *err)
+{
+    const struct selection_reach *reach = selection->reach;
+    const char *names[CONTENT_COLUMNS_MAX];
+    struct recipients_writer *writer = NULL;
+    uint32_t total = 0;
+    size_t count = 0;
+    const char *const *columns = audience_columns(selection->audience, &count);
+    for (size_t i = 0; i < reach->used_count; i++) {
+        names[i] = columns[reach->used[i]];
+    }
+    enum rc rc = recipients_writer_open(out_dirfd, names, reach->used_count, &writer, err);
+    rc = rc == RC_OK ? audience_each(selection->audience, add_recipient, writer, err) : rc;
+    rc = rc == RC_OK ? recipients_writer_end(writer, &total, err) : rc;
+    recipients_writer_free(writer);
     return rc;
 }
 
@@ -104,7 +132,7 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     if (rc == RC_OK) {
         struct selection_wants wants = {.dirfd = extract->subject.dirfd,
                                         .house = extract->env->house,
-                                        .suppress_fds = extract->env->suppress_fds,
+                                        .lists = &extract->env->lists[extract->subject.order->channel],
                                         .revision = extract->subject.view.revision,
                                         .created_ns = extract->created_ns,
                                         .spill_fd = out_dirfd,
@@ -116,7 +144,11 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     report->records = counts.records;
     report->seeds = counts.seeds;
     rc = rc == RC_OK ? fs_close(&excluded, err) : rc;
-    rc = rc == RC_OK ? write_archive(extract, &selection, &counts, out_dirfd, report, err) : rc;
+    if (rc == RC_OK) {
+        rc = selection.extraction != NULL
+                 ? write_archive(extract, &selection, &counts, out_dirfd, report, err)
+                 : write_list(&selection, out_dirfd, err);
+    }
     rc = rc == RC_OK ? put_excluded(extract, out_dirfd, err) : rc;
     rc = rc == RC_OK ? write_target(extract, &selection, &counts, out_dirfd, err) : rc;
     selection_close(&selection);
@@ -147,6 +179,7 @@ void extract_work(struct extract *extract, struct stage_report *report, struct p
     }
     if (rc != RC_OK) {
         /* What was begun is not kept; the daemon removes it too, should this fail. */
-        (void)!fs_remove_tree(extract->subject.dirfd, "extraction.tmp", &err);
+        (void)!fs_remove_tree(extract->subject.dirfd,
+                              extract_way_of(extract->subject.order)->temporary, &err);
     }
 }

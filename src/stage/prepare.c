@@ -164,17 +164,31 @@ static enum rc write_facts(struct preparation *p, struct err *err)
     return rc;
 }
 
+/* The content compiles; what else a reader would want to be told of it. */
+static enum rc warn_of_content(struct preparation *p, struct err *err)
+{
+    struct content_wants wants = {.dirfd = p->options->dirfd,
+                                  .house = p->options->house,
+                                  .revision = p->options->revision};
+    size_t count = 0;
+    const char *const *columns = audience_columns(p->selection.audience, &count);
+    return content_check(p->order, &wants, columns, count, p->problems, err);
+}
+
 static enum rc open_selection(struct preparation *p, struct err *err)
 {
     struct selection_wants wants = {.dirfd = p->options->dirfd,
                                     .house = p->options->house,
-                                    .suppress_fds = p->options->suppress_fds,
+                                    .lists = p->options->lists == NULL ? NULL : &p->options->lists[p->order->channel],
                                     .revision = p->options->revision,
                                     .is_counting = true,
                                     .created_ns = clock_now_ns(),
                                     .spill_fd = p->options->spill_fd,
                                     .cell = p->options->cell};
     enum rc rc = selection_open(p->order, &wants, &p->selection, err);
+    if (rc == RC_OK && p->order->channel != HOUSE_MAIL) {
+        rc = warn_of_content(p, err);
+    }
     if (rc == RC_PERM || rc == RC_RANGE || rc == RC_GONE) {
         /* An expression's fault names a position in it; people look for a line of their file. */
         bool is_where = strncmp(err->text, "where:", 6) == 0;

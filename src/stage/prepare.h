@@ -23,7 +23,7 @@ struct prepare_options {
     bool is_dry;     /* `check`: nothing is written */
     int spill_fd;    /* directory for what does not fit into memory; -1: none */
     const struct house *house;
-    const int *suppress_fds; /* as in struct selection_wants */
+    const struct channel_lists *lists; /* of every channel, as in struct selection_wants; NULL */
     const struct order_dropper *dropper;
     const char *id;
     uint64_t revision;

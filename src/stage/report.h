@@ -16,7 +16,8 @@ enum report_outcome {
     REPORT_PREPARATION_ERROR, /* taken in, but its rows break a rule; text says which */
     REPORT_TEMP,              /* the world is in the way (disk full, still changing): try again */
     REPORT_NOT_RUN,           /* the worker ended before it came to this job */
-    REPORT_DIED               /* the worker died in this job; text says how */
+    REPORT_DIED,              /* the worker died in this job; text says how */
+    REPORT_WAITING            /* a sending: nothing can be done before next_ns; text says why */
 };
 
 enum { REPORT_TEXT_BYTES = 3072, REPORT_ARCHIVE_BYTES = 256 };
@@ -30,6 +31,7 @@ struct stage_report {
     uint64_t bytes;          /* of the recipients */
     uint32_t is_same_ground; /* a revision that changes nothing an extraction is made of */
     uint32_t has_facts;      /* an extraction: its counts, archive and digest stand here */
+    int64_t next_ns;         /* REPORT_WAITING: wall clock; INT64_MAX: when somebody says so */
     char archive[REPORT_ARCHIVE_BYTES];
     char sha256[SHA256_HEX_BYTES]; /* of the archive */
     char text[REPORT_TEXT_BYTES];

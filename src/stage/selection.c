@@ -3,6 +3,9 @@
  */
 #include "stage/selection.h"
 
+#include "channel/mailbox.h"
+#include "channel/quarantine.h"
+#include "channel/recipients.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
@@ -169,28 +172,112 @@ static enum rc open_extraction(struct opening *o, struct err *err)
 
 /* --- reach --- */
 
-/* Online: an empty address reaches nobody. */
+/* Online: an address that is no good to be used, that there is not, that is none. A fault of memory
+ * lets a row pass: the sending asks again. */
 static enum audience_cause check_reach(void *ctx, unsigned thread, const struct audience_row *row)
 {
-    const struct selection_reach *reach = ctx;
-    (void)thread;
-    return row->fields[reach->address].len == 0 ? CAUSE_INCOMPLETE_ADDRESS : CAUSE_NONE;
+    struct selection_reach *reach = ctx;
+    struct slice address = row->fields[reach->address];
+    struct mailbox_address parsed;
+    bool is_in = false;
+    if (quarantine_has(reach->quarantine, address, row->fields[reach->key], &reach->scratch[thread],
+                       &is_in, NULL) == RC_OK &&
+        is_in) {
+        return CAUSE_QUARANTINED;
+    }
+    if (address.len == 0) {
+        return CAUSE_INCOMPLETE_ADDRESS;
+    }
+    enum rc rc = reach->is_email ? mailbox_address_parse(address, &parsed, NULL) : RC_OK;
+    return rc == RC_PERM || rc == RC_RANGE ? CAUSE_BAD_ADDRESS : CAUSE_NONE;
 }
 
-static enum rc find_address(const struct order *order, const char *const *columns, size_t count,
-                            struct selection_reach *out, struct err *err)
+/* What is kept of a row: key, address, and what the content uses. */
+static enum rc keep_line(void *ctx, unsigned thread, const struct audience_row *row,
+                         struct buf *out, struct err *err)
+{
+    const struct selection_reach *reach = ctx;
+    struct slice used[CONTENT_COLUMNS_MAX];
+    (void)thread;
+    for (size_t i = 0; i < reach->used_count; i++) {
+        used[i] = row->fields[reach->used[i]];
+    }
+    recipients_line(row->fields[reach->key], row->fields[reach->address], used, reach->used_count,
+                    out);
+    return buf_ok(out, err);
+}
+
+static enum rc find_column(const struct order *order, const char *name, const char *what,
+                           const char *const *columns, size_t count, size_t *out, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(columns[i], order->target.address) == 0) {
-            out->address = i;
+        if (strcmp(columns[i], name) == 0) {
+            *out = i;
             return RC_OK;
         }
     }
-    const char *nearest = name_nearest(slice_of(order->target.address), columns, count);
-    return err_set(err, RC_PERM, "%s:1: no column \"%s\" for the address; %s%s%s",
-                   order->target.file, order->target.address,
+    const char *nearest = name_nearest(slice_of(name), columns, count);
+    return err_set(err, RC_PERM, "%s:1: no column \"%s\" for the %s; %s%s%s", order->target.file,
+                   name, what,
                    nearest == NULL ? "name it in target: address = \"...\"" : "did you mean \"",
                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
+}
+
+static enum rc load_quarantine(struct opening *o, struct err *err)
+{
+    char file[QUARANTINE_FILE_BYTES];
+    int fd = o->wants->lists == NULL ? -1 : o->wants->lists->quarantine_fd;
+    return quarantine_load(fd, quarantine_file(house_channel_words[o->order->channel], file),
+                           &o->out->reach->quarantine, err);
+}
+
+/* The messages, over the recipients' columns; which of these they use is what has to be kept. */
+static enum rc open_content(struct opening *o, const char *const *columns, size_t count,
+                            struct err *err)
+{
+    struct content_wants wants = {
+        .dirfd = o->wants->dirfd, .house = o->wants->house, .revision = o->wants->revision};
+    struct selection_reach *reach = o->out->reach;
+    enum rc rc = content_open(o->order, &wants, columns, count, &o->out->content, err);
+    reach->used = arena_array(&o->out->arena, count + 1, sizeof *reach->used);
+    if (rc == RC_OK && reach->used == NULL) {
+        rc = err_set(err, RC_NOMEM, "no memory for the columns of a content");
+    }
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        if (content_uses(o->out->content, i)) {
+            reach->used[reach->used_count++] = i;
+        }
+    }
+    if (rc == RC_OK && reach->used_count > CONTENT_COLUMNS_MAX) {
+        rc = err_set(err, RC_RANGE, "the content uses more than %d columns", CONTENT_COLUMNS_MAX);
+    }
+    return rc;
+}
+
+static enum rc open_reach(struct opening *o, struct err *err)
+{
+    const struct order *order = o->order;
+    struct selection_reach *reach = o->out->reach;
+    size_t count = 0;
+    const char *const *columns = audience_columns(o->out->audience, &count);
+    enum rc rc = find_column(order, order->target.address, "address", columns, count,
+                             &reach->address, err);
+    rc = rc == RC_OK
+             ? find_column(order, order->target.key, "key", columns, count, &reach->key, err)
+             : rc;
+    reach->is_email = order->channel == HOUSE_EMAIL;
+    rc = rc == RC_OK ? load_quarantine(o, err) : rc;
+    return rc == RC_OK ? open_content(o, columns, count, err) : rc;
+}
+
+static void close_reach(struct selection_reach *reach)
+{
+    if (reach != NULL) {
+        quarantine_free(reach->quarantine);
+        for (size_t i = 0; i < AUDIENCE_THREADS_MAX; i++) {
+            buf_release(&reach->scratch[i]);
+        }
+    }
 }
 
 /* --- audience --- */
@@ -199,8 +286,8 @@ static enum rc find_address(const struct order *order, const char *const *column
 static enum rc open_house_list(struct opening *o, struct audience_list *list, size_t i,
                                struct err *err)
 {
-    if (o->wants->suppress_fds != NULL) {
-        list->fd = o->wants->suppress_fds[i];
+    if (o->wants->lists != NULL) {
+        list->fd = o->wants->lists->suppress_fds[i];
         /* The jobs of a worker share the descriptor; each reads it from its start. */
         if (list->fd >= 0 && lseek(list->fd, 0, SEEK_SET) == 0) {
             return RC_OK;
@@ -312,8 +399,8 @@ static struct audience_options plain_options(const struct opening *o)
         .check = is_online  ? check_reach
                  : has_norm ? extraction_check
                             : NULL,
-        .payload = is_online || o->wants->is_counting ? NULL : extraction_payload,
-        .ctx = is_online ? (void *)&o->out->reach : o->out->extraction,
+        .payload = o->wants->is_counting ? NULL : is_online ? keep_line : extraction_payload,
+        .ctx = is_online ? (void *)o->out->reach : o->out->extraction,
         .progress = progress_of(o),
     };
 }
@@ -349,13 +436,21 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
         out->bytes = (uint64_t)status.st_size;
     }
     bool is_online = order->channel != HOUSE_MAIL;
+    if (rc == RC_OK && is_online) {
+        out->reach = arena_alloc(&out->arena, sizeof *out->reach);
+        rc = out->reach == NULL ? err_set(err, RC_NOMEM, "no memory for a selection") : RC_OK;
+    }
+    if (rc == RC_OK && is_online) {
+        memset(out->reach, 0, sizeof *out->reach);
+    }
     rc = rc == RC_OK && !is_online ? open_extraction(&o, err) : rc;
     rc = rc == RC_OK ? open_audience(&o, recipients, err) : rc;
-    if (rc == RC_OK) {
+    if (rc == RC_OK && is_online) {
+        rc = open_reach(&o, err);
+    } else if (rc == RC_OK) {
         size_t count = 0;
         const char *const *columns = audience_columns(out->audience, &count);
-        rc = is_online ? find_address(order, columns, count, &out->reach, err)
-                       : extraction_compile(out->extraction, columns, count, err);
+        rc = extraction_compile(out->extraction, columns, count, err);
     }
     return rc;
 }
@@ -364,6 +459,8 @@ void selection_close(struct selection *selection)
 {
     audience_free(selection->audience);
     extraction_free(selection->extraction);
+    content_free(selection->content);
+    close_reach(selection->reach);
     for (size_t i = 0; i < selection->fd_count; i++) {
         fs_drop(&selection->fds[i]);
     }

@@ -3,7 +3,8 @@
  * to write
  *
  * The same for counting, extracting and previews, so that what is counted is what is extracted.
- * Online there is no extraction: rows are counted by who has an address.
+ * Online there is no extraction: rows are counted by who can be sent to, and what is delivered of a
+ * row is its line in the list of recipients.
  */
 #ifndef POSTROOM_STAGE_SELECTION_H
 #define POSTROOM_STAGE_SELECTION_H
@@ -12,12 +13,15 @@
 #include "base/name.h"
 #include "delivery/order.h"
 #include "pack/extraction.h"
+#include "stage/content.h"
+#include "stage/env.h"
 #include "sys/progress.h"
 
 struct selection_wants {
     int dirfd;                 /* holds the files that the order names */
     const struct house *house; /* suppression lists of the channel, memory, threads */
-    const int *suppress_fds;   /* its suppression lists, opened; NULL: opened here by their paths */
+    /* Opened by the daemon; NULL: the suppression lists are opened here by their paths. */
+    const struct channel_lists *lists;
     uint64_t revision;
     bool is_counting;           /* nothing is rendered or ordered */
     int64_t created_ns;         /* when the rows are fixed: the date in names */
@@ -25,15 +29,22 @@ struct selection_wants {
     struct progress_cell *cell; /* NULL */
 };
 
-/* Online: who can be sent to at all. */
+/* Online: who can be sent to at all, and what is kept of each for the messages. */
 struct selection_reach {
     size_t address; /* column of the recipients */
+    size_t key;
+    bool is_email;
+    struct quarantine *quarantine;
+    struct buf scratch[AUDIENCE_THREADS_MAX]; /* one for each thread */
+    size_t *used;                             /* columns that the content uses */
+    size_t used_count;
 };
 
 struct selection {
     struct arena arena;
     struct extraction *extraction; /* NULL online */
-    struct selection_reach reach;  /* online */
+    struct content *content;       /* online */
+    struct selection_reach *reach; /* online */
     struct audience *audience;
     const char *random_seed;
     uint64_t bytes; /* of the recipients' file */

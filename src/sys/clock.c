@@ -48,6 +48,13 @@ int64_t clock_now_ns(void)
     return clocks->now_ns();
 }
 
+void clock_pause_ms(int ms)
+{
+    struct timespec pause = {ms / 1000, ms % 1000 * 1000000L};
+    while (nanosleep(&pause, &pause) != 0 && errno == EINTR) { /* goes on with what is left */
+    }
+}
+
 int64_t clock_monotonic_ns(void)
 {
     return clocks->monotonic_ns();

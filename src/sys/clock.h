@@ -20,6 +20,9 @@ int64_t clock_now_ns(void);
 /* clock_monotonic_ns - nanoseconds since some start; never goes back */
 int64_t clock_monotonic_ns(void);
 
+/* clock_pause_ms - do nothing for so long: for workers alone */
+void clock_pause_ms(int ms);
+
 struct clock_source {
     int64_t (*now_ns)(void);
     int64_t (*monotonic_ns)(void);

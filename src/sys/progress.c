@@ -45,6 +45,8 @@ void progress_reset(struct progress *progress, size_t i)
     atomic_store(&cell->done, 0);
     atomic_store(&cell->of, 0);
     atomic_store(&cell->phase, 0);
+    atomic_store(&cell->wish, 0);
+    atomic_store(&cell->beats, 0);
 }
 
 void progress_free(struct progress *progress)

@@ -12,12 +12,15 @@
 
 enum { PROGRESS_CELLS_MAX = 1024 };
 
-/* One worker's counters. Written by the worker (relaxed is enough), read by the daemon; 64 bytes,
+/* One worker's counters. Written by the worker (relaxed is enough), read by the daemon, but for the
+ * wish, which goes the other way; 64 bytes,
  * so that two workers do not share a cache line. */
 struct progress_cell {
     _Alignas(64) _Atomic uint64_t done; /* rows, bytes: the worker's unit */
     _Atomic uint64_t of;                /* 0: not known */
     _Atomic uint32_t phase;             /* the worker's own numbering */
+    _Atomic uint32_t wish;              /* the daemon's: what it would have the worker do */
+    _Atomic uint64_t beats;             /* raised by a worker that waits long and is well */
 };
 
 struct progress;

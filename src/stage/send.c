@@ -1,0 +1,257 @@
+/*
+ * send - the daemon's parts of sending: beginning it, and settling what workers left
+ * (the worker's parts are send_open.c and send_work.c)
+ */
+#include "stage/send.h"
+
+#include "audience/csv_cursor.h"
+#include "base/arena.h"
+#include "channel/quarantine.h"
+#include "delivery/progress.h"
+#include "spool/tree.h"
+#include "stage/cost.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { UNREACHABLE_MAX = 1000000 /* addresses taken over at once; the rest at the next settling */ };
+
+/* --- begin --- */
+
+static enum rc open_key(const char *path, const char *what, int *out, struct err *err)
+{
+    *out = -1;
+    if (path == NULL || path[0] == '\0') {
+        return RC_OK;
+    }
+    *out = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return *out >= 0 ? RC_OK
+                     : err_set(err, RC_TEMP, "%s %s cannot be opened; nothing is sent without it",
+                               what, path);
+}
+
+static enum rc open_keys(const struct house_channel *channel, struct send_keys *keys,
+                         struct err *err)
+{
+    enum rc rc = open_key(channel->ca_file, "ca_file", &keys->ca_fd, err);
+    rc = rc == RC_OK
+             ? open_key(channel->password_file, "password_file", &keys->password_fd, err)
+             : rc;
+    rc = rc == RC_OK ? open_key(channel->dkim.key_file, "dkim.key_file", &keys->dkim_fd, err) : rc;
+    return rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file",
+                                  &keys->unsubscribe_fd, err)
+                       : rc;
+}
+
+static bool is_embedded(const struct house_channel *channel)
+{
+    const char *transport = channel->transport;
+    return transport == NULL || strcmp(transport, "maildir") == 0 || strcmp(transport, "file") == 0;
+}
+
+static struct send *send_new(const struct stage_env *env)
+{
+    struct send *send = calloc(1, sizeof *send);
+    if (send != NULL) {
+        *send = (struct send){.env = env,
+                              .subject = SUBJECT_NONE,
+                              .dirfd = -1,
+                              .messages_fd = -1,
+                              .keys = {-1, -1, -1, -1}};
+    }
+    return send;
+}
+
+static enum rc open_channel(struct send *send, struct err *err)
+{
+    int kind = send->subject.order->channel;
+    const struct house_channel *channel = &send->env->house->channels[kind];
+    enum rc rc = open_keys(channel, &send->keys, err);
+    if (rc == RC_OK && is_embedded(channel)) {
+        rc = spool_messages(send->env->spool, house_channel_words[kind], &send->messages_fd, err);
+    }
+    return rc;
+}
+
+enum rc send_begin(const struct stage_env *env, const char *id, struct send **out, struct err *err)
+{
+    struct send *send = send_new(env);
+    if (send == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for a sending");
+    }
+    enum rc rc = subject_open_next(env, id, &send->subject, err);
+    if (rc == RC_OK &&
+        (send->subject.view.state != STATE_SENDING || !send->subject.view.is_extracted)) {
+        rc = err_set(err, RC_STATE, "%s is %s", id, state_name(send->subject.view.state));
+    }
+    if (rc == RC_OK) {
+        send->dirfd = send->subject.dirfd;
+        rc = open_channel(send, err);
+    }
+    if (rc != RC_OK) {
+        send_release(send);
+        return rc;
+    }
+    *out = send;
+    return RC_OK;
+}
+
+void send_release(struct send *send)
+{
+    if (send == NULL) {
+        return;
+    }
+    if (send->dirfd != send->subject.dirfd) {
+        fs_drop(&send->dirfd);
+    }
+    subject_close(&send->subject);
+    fs_drop(&send->messages_fd);
+    fs_drop(&send->keys.ca_fd);
+    fs_drop(&send->keys.password_fd);
+    fs_drop(&send->keys.dkim_fd);
+    fs_drop(&send->keys.unsubscribe_fd);
+    free(send);
+}
+
+/* --- who could not be reached --- */
+
+static enum rc add_unreachable(struct csv_cursor *cursor, const char *id, struct arena *arena,
+                               struct quarantine_entry *entries, size_t *count, struct err *err)
+{
+    size_t address = csv_cursor_column(cursor, "address");
+    enum rc rc = address == CSV_NO_COLUMN ? RC_CORRUPT : RC_OK;
+    while (rc == RC_OK && *count < UNREACHABLE_MAX) {
+        struct csv_record row;
+        rc = csv_cursor_next(cursor, &row, err);
+        if (rc != RC_OK || row.fault != CSV_SOUND || row.fields[address].len == 0) {
+            continue;
+        }
+        const char *text = arena_text(arena, row.fields[address]);
+        if (text == NULL) {
+            return err_set(err, RC_NOMEM, "no memory for addresses");
+        }
+        entries[(*count)++] = (struct quarantine_entry){.address = slice_of(text),
+                                                        .since_ns = clock_now_ns(),
+                                                        .cause = "permanent",
+                                                        .delivery = id};
+    }
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
+/* What workers noted beside the list goes into the channel's quarantine (S5); twice is as once. */
+static enum rc take_unreachable(const struct stage_env *env, const struct subject *subject,
+                                struct err *err)
+{
+    const char *channel = house_channel_words[subject->order->channel];
+    char name[sizeof SEND_DIR "/" + QUARANTINE_FILE_BYTES] = SEND_DIR "/";
+    struct arena arena = ARENA_EMPTY;
+    struct csv_cursor *cursor = NULL;
+    size_t count = 0;
+    int fd = -1;
+    (void)quarantine_file(channel, name + sizeof SEND_DIR);
+    enum rc rc = fs_open_regular(subject->dirfd, name, &fd, err);
+    if (rc == RC_GONE) {
+        return RC_OK;
+    }
+    struct quarantine_entry *entries = calloc(UNREACHABLE_MAX, sizeof *entries);
+    rc = rc == RC_OK && entries == NULL ? err_set(err, RC_NOMEM, "no memory for addresses") : rc;
+    rc = rc == RC_OK ? csv_cursor_open(fd, name, ',', &cursor, err) : rc;
+    rc = rc == RC_OK ? add_unreachable(cursor, subject->id, &arena, entries, &count, err) : rc;
+    if (rc == RC_OK && count > 0) {
+        rc = quarantine_add(spool_dir(env->spool, SPOOL_QUARANTINE), channel, entries, count, NULL,
+                            err);
+    }
+    rc = rc == RC_OK ? fs_remove(subject->dirfd, name, err) : rc;
+    csv_cursor_free(cursor);
+    arena_release(&arena);
+    free(entries);
+    fs_drop(&fd);
+    return rc;
+}
+
+/* --- the end --- */
+
+static enum rc load_table(const struct subject *subject, struct progress_table *out,
+                          struct err *err)
+{
+    *out = PROGRESS_TABLE_EMPTY;
+    enum rc rc = progress_table_load(subject->dirfd, out, err);
+    return rc == RC_GONE ? RC_OK : rc; /* nobody was tried yet: nothing is counted */
+}
+
+enum rc send_spend(const struct stage_env *env, const struct subject *subject, int64_t now_ns,
+                   struct err *err)
+{
+    struct progress_table table;
+    if (subject->view.extraction_round == 0) {
+        return RC_OK;
+    }
+    enum rc rc = load_table(subject, &table, err);
+    rc = rc == RC_OK ? cost_spend(env, subject->order, subject->view.extraction_round,
+                                  table.counts[PROGRESS_SENT], now_ns, err)
+                     : rc;
+    progress_table_release(&table);
+    return rc;
+}
+
+static enum rc say_end(struct subject *subject, const uint32_t *counts, int64_t now_ns,
+                       struct err *err)
+{
+    bool is_late = counts[PROGRESS_SENT] == 0 && counts[PROGRESS_EXPIRED] > 0;
+    enum delivery_event event = is_late ? EVENT_FAILED : EVENT_FINISHED;
+    enum delivery_state next = STATE_NONE;
+    enum rc rc = subject_next(subject, event, &next, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    struct journal_writer writer = JOURNAL_WRITER_EMPTY;
+    journal_begin(&writer, now_ns, event_name(event), JOURNAL_DAEMON);
+    journal_put_text(&writer, "state", state_name(next));
+    journal_put_u64(&writer, "sent", counts[PROGRESS_SENT]);
+    journal_put_u64(&writer, "failed", counts[PROGRESS_PERMANENT]);
+    journal_put_u64(&writer, "uncertain",
+                    (uint64_t)counts[PROGRESS_UNCERTAIN] + counts[PROGRESS_HELD]);
+    journal_put_u64(&writer, "expired", counts[PROGRESS_EXPIRED]);
+    journal_put_u64(&writer, "suppressed", counts[PROGRESS_SUPPRESSED]);
+    if (is_late) {
+        journal_put_text(&writer, "reason", "too late");
+    }
+    rc = journal_end(&writer, err);
+    if (rc != RC_OK) {
+        journal_writer_release(&writer);
+        return rc;
+    }
+    return subject_say(subject, &writer, err);
+}
+
+static bool is_over(const struct progress_table *table)
+{
+    const uint32_t *counts = table->counts;
+    return table->total > 0 && counts[PROGRESS_UNSENT] + counts[PROGRESS_TEMPORARY] +
+                                       counts[PROGRESS_INTENDED] + counts[PROGRESS_UNCERTAIN] ==
+                                   0;
+}
+
+enum rc send_settle(const struct stage_env *env, struct subject *subject, int64_t now_ns,
+                    bool *out_is_over, struct err *err)
+{
+    struct progress_table table = PROGRESS_TABLE_EMPTY;
+    *out_is_over = false;
+    enum rc rc = take_unreachable(env, subject, err);
+    rc = rc == RC_OK ? load_table(subject, &table, err) : rc;
+    if (rc == RC_OK && subject->view.state == STATE_SENDING && is_over(&table)) {
+        rc = cost_spend(env, subject->order, subject->view.extraction_round,
+                        table.counts[PROGRESS_SENT], now_ns, err);
+        rc = rc == RC_OK ? say_end(subject, table.counts, now_ns, err) : rc;
+        rc = rc == RC_OK ? spool_sync(env->spool, err) : rc; /* nothing looks at done/ again */
+        rc = rc == RC_OK ? subject_move(env, subject, err) : rc;
+        *out_is_over = rc == RC_OK;
+    }
+    progress_table_release(&table);
+    return rc;
+}

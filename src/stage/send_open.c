@@ -1,0 +1,192 @@
+/*
+ * send_open - everything that one sending needs, opened inside the confined worker
+ */
+#include "stage/send_inner.h"
+
+#include "channel/smtp.h"
+#include "channel/store.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+enum {
+    KEY_BYTES_MAX = 64 * 1024,         /* a password, a DKIM key, a secret */
+    CA_BYTES_MAX = 16 * 1024 * 1024,   /* the system's bundle has 0.2 MiB */
+    PORT_SUBMISSIONS = 465,            /* RFC 8314 */
+    PORT_SUBMISSION = 587,
+    PORT_SMTP = 25,
+    MESSAGE_MODE = 0640 /* what the embedded transports keep, for the operators to look at */
+};
+
+static enum rc read_key(int fd, const char *name, size_t max, struct buf *out, struct err *err)
+{
+    if (fd < 0) {
+        return RC_OK;
+    }
+    enum rc rc = fs_read_fd(fd, max, out, err);
+    return rc == RC_OK ? RC_OK : err_add(err, rc, "%s", name);
+}
+
+static void wipe(struct buf *secret)
+{
+    if (secret->ptr != NULL) {
+        OPENSSL_cleanse(secret->ptr, secret->cap);
+    }
+    buf_release(secret);
+}
+
+/* A password file's line end is no part of the password. */
+static struct slice first_line(const struct buf *text)
+{
+    size_t len = 0;
+    while (len < text->len && text->ptr[len] != '\n' && text->ptr[len] != '\r') {
+        len++;
+    }
+    return (struct slice){buf_text(text), len};
+}
+
+static uint16_t port_of(const struct house_channel *channel)
+{
+    if (channel->port > 0) {
+        return (uint16_t)channel->port;
+    }
+    return channel->tls == HOUSE_TLS_CONNECT    ? PORT_SUBMISSIONS
+           : channel->tls == HOUSE_TLS_STARTTLS ? PORT_SUBMISSION
+                                                : PORT_SMTP;
+}
+
+static enum rc open_smtp(struct sending *sending, struct err *err)
+{
+    static const enum smtp_tls kinds[] = {[HOUSE_TLS_CONNECT] = SMTP_TLS_CONNECT,
+                                          [HOUSE_TLS_STARTTLS] = SMTP_TLS_STARTTLS,
+                                          [HOUSE_TLS_NONE] = SMTP_TLS_NONE};
+    const struct house_channel *channel = sending->channel;
+    const struct send_keys *keys = &sending->send->keys;
+    struct buf ca = BUF_EMPTY;
+    struct buf password = BUF_EMPTY;
+    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
+    rc = rc == RC_OK ? read_key(keys->password_fd, "password_file", KEY_BYTES_MAX, &password, err)
+                     : rc;
+    if (rc == RC_OK) {
+        bool has_login = channel->user != NULL && channel->user[0] != '\0';
+        struct smtp_options options = {
+            .host = channel->host,
+            .port = port_of(channel),
+            .tls = kinds[channel->tls],
+            .ca_pem = {buf_text(&ca), ca.len},
+            .user = has_login ? slice_of(channel->user) : SLICE_LITERAL(""),
+            .password = first_line(&password),
+            .connections = (unsigned)channel->connections,
+            .rate = (unsigned)channel->rate,
+            .timeout_ns = channel->timeout_ns,
+        };
+        rc = smtp_open(&options, &sending->transport, err);
+    }
+    buf_release(&ca);
+    wipe(&password);
+    return rc;
+}
+
+static enum rc open_transport(struct sending *sending, struct err *err)
+{
+    const char *transport = sending->channel->transport;
+    if (transport != NULL && strcmp(transport, "smtp") == 0) {
+        return open_smtp(sending, err);
+    }
+    if (transport != NULL && strcmp(transport, "null") == 0) {
+        return null_open(&sending->transport, err);
+    }
+    return maildir_open(sending->send->messages_fd, MESSAGE_MODE, sending->send->env->group_gid,
+                        &sending->transport, err);
+}
+
+static enum rc open_content(struct sending *sending, struct err *err)
+{
+    const struct send_keys *keys = &sending->send->keys;
+    struct buf dkim = BUF_EMPTY;
+    struct buf secret = BUF_EMPTY;
+    size_t count = 0;
+    const char *const *columns = recipients_columns(sending->list, &count);
+    enum rc rc = read_key(keys->dkim_fd, "dkim", KEY_BYTES_MAX, &dkim, err);
+    rc = rc == RC_OK
+             ? read_key(keys->unsubscribe_fd, "unsubscribe secret", KEY_BYTES_MAX, &secret, err)
+             : rc;
+    if (rc == RC_OK) {
+        struct content_wants wants = {.dirfd = sending->send->subject.dirfd,
+                                      .house = sending->send->env->house,
+                                      .revision = sending->send->subject.view.revision,
+                                      .dkim_key = {buf_text(&dkim), dkim.len},
+                                      .unsubscribe_secret = {buf_text(&secret), secret.len}};
+        rc = content_open(sending->order, &wants, columns, count, &sending->content, err);
+    }
+    wipe(&dkim);
+    wipe(&secret);
+    return rc == RC_OK ? content_state_open(sending->content, &sending->state, err) : rc;
+}
+
+/* What a crash left uncertain is decided at once, as the channel says. */
+static enum rc decide_uncertain(struct sending *sending, struct err *err)
+{
+    const struct progress_table *table = progress_log_table(sending->log);
+    bool resends = sending->channel->uncertain == HOUSE_RESEND;
+    enum rc rc = RC_OK;
+    for (uint32_t n = 1;
+         rc == RC_OK && n <= table->total && table->counts[PROGRESS_UNCERTAIN] > 0; n++) {
+        if (table->entries[n - 1].state != PROGRESS_UNCERTAIN) {
+            continue;
+        }
+        struct progress_record record = {.act = resends ? PROGRESS_ACT_RESEND : PROGRESS_ACT_HOLD,
+                                         .number = n,
+                                         .at_ns = clock_now_ns()};
+        rc = progress_log_add(sending->log, &record, err);
+        if (rc == RC_RANGE) { /* the group is full */
+            rc = progress_log_commit(sending->log, err);
+            rc = rc == RC_OK ? progress_log_add(sending->log, &record, err) : rc;
+        }
+    }
+    return rc == RC_OK ? progress_log_commit(sending->log, err) : rc;
+}
+
+enum rc sending_open(struct sending *sending, struct err *err)
+{
+    const struct send *send = sending->send;
+    enum rc rc = fs_open_regular(send->dirfd, RECIPIENTS_PATH, &sending->list_fd, err);
+    rc = rc == RC_OK ? recipients_open(sending->list_fd, &sending->list, err) : rc;
+    if (rc == RC_OK && recipients_total(sending->list) == 0) {
+        rc = err_set(err, RC_CORRUPT, "%s: nobody is in it", RECIPIENTS_PATH);
+    }
+    rc = rc == RC_OK ? progress_log_open(send->dirfd, recipients_total(sending->list),
+                                         clock_now_ns(), &sending->log, err)
+                     : rc;
+    rc = rc == RC_OK ? decide_uncertain(sending, err) : rc;
+    if (rc == RC_OK && send->proof == 0) {
+        rc = unwanted_load(send->env->house, sending->order->channel,
+                           &send->env->lists[sending->order->channel], sending->order->target.key,
+                           &sending->unwanted, err);
+    }
+    rc = rc == RC_OK ? open_content(sending, err) : rc;
+    rc = rc == RC_OK ? open_transport(sending, err) : rc;
+    if (rc == RC_OK) {
+        size_t room = transport_room(sending->transport);
+        sending->window = room > SEND_SLOTS_MAX ? SEND_SLOTS_MAX : room;
+    }
+    return rc;
+}
+
+void sending_close(struct sending *sending)
+{
+    transport_free(sending->transport);
+    content_state_free(sending->state);
+    content_free(sending->content);
+    unwanted_free(sending->unwanted);
+    progress_log_free(sending->log);
+    recipients_free(sending->list);
+    fs_drop(&sending->list_fd);
+    for (size_t i = 0; i < SEND_SLOTS_MAX; i++) {
+        buf_release(&sending->slots[i].bytes);
+        buf_release(&sending->slots[i].from);
+        buf_release(&sending->slots[i].to);
+    }
+}
