@@ -258,6 +258,24 @@ static void mime_render__long_file_name_not_ascii__is_cut_in_pieces(void **state
     bench_close(&bench);
 }
 
+static void mime_render__notice__is_marked_and_its_texts_are_no_templates(void **state)
+{
+    (void)state;
+    struct mime_options options = test_options();
+    options.subject = TEST_TEXT("{{name}}", "notice");
+    options.text.text.ptr = NULL;
+    options.html = TEST_TEXT("{{{note}}}", "notice");
+    options.campaign = NULL;
+    options.is_notice = true;
+    struct bench bench = bench_open(&options);
+    const char *message = bench_message(&bench, "{{key}} waits", "<p>{{key}}</p>");
+    assert_has(message, "\r\nSubject: {{key}} waits\r\n");
+    assert_has(message, "\r\nAuto-Submitted: auto-generated\r\n");
+    assert_has(message, "\r\n\r\n<p>{{key}}</p>\r\n");
+    assert_has_not(message, "Feedback-ID");
+    bench_close(&bench);
+}
+
 /* --- mime_open --- */
 
 static void assert_refused(const struct mime_options *options, enum rc rc, const char *text)
@@ -399,6 +417,7 @@ int main(void)
         cmocka_unit_test(mime_render__local_part_not_ascii__needs_smtputf8),
         cmocka_unit_test(mime_render__subject_over_the_limit__reports_range),
         cmocka_unit_test(mime_render__long_file_name_not_ascii__is_cut_in_pieces),
+        cmocka_unit_test(mime_render__notice__is_marked_and_its_texts_are_no_templates),
         cmocka_unit_test(mime_open__bad_templates__name_file_and_line),
         cmocka_unit_test(mime_open__something_is_missing__says_what),
         cmocka_unit_test(mime_open__images__are_checked_against_the_html),

@@ -56,6 +56,7 @@ def check_bytes(raw):
     head, body = raw.split(b"\r\n\r\n", 1)
     for line in head.split(b"\r\n"):
         assert len(line) <= 78 or re.match(rb"(List-Unsubscribe:)? <(https|mailto):\S+$", line), line
+        assert len(line) <= 76 or b"=?UTF-8?" not in line, line
     for line in body.split(b"\r\n"):
         assert len(line) <= 78, line
         assert not line.startswith((b".", b"From ")), line
