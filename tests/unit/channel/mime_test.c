@@ -189,7 +189,9 @@ static void mime_render__bad_address__is_that_recipients_fault_and_not_quoted(vo
                                       "<a@example.org>",
                                       "a@example.org\r\nBcc: x@y.example",
                                       "a@b..c",
-                                      "a@example.org> SIZE=1"};
+                                      "a@example.org> SIZE=1",
+                                      "a123456789012345678901234567890123456789012345678901234567"
+                                      "89012345@example.org"};
     struct mime_options options = test_options();
     struct bench bench = bench_open(&options);
     struct slice fields[3] = {SLICE_LITERAL("k"), SLICE_LITERAL("n"), SLICE_LITERAL("t")};
@@ -220,6 +222,11 @@ static void mime_render__local_part_not_ascii__needs_smtputf8(void **state)
                                0, NULL),
                      RC_OK);
     assert_false(bench.message.needs_smtputf8 || bench.message.needs_8bit);
+    bench_close(&bench);
+    options.reply_to = TEST_TEXT("zo" E_ACUTE "@example.net", "delivery.conf");
+    bench = bench_open(&options);
+    assert_int_equal(bench_try(&bench, fields, "ann@example.org", 0, NULL), RC_OK);
+    assert_true(bench.message.needs_smtputf8);
     bench_close(&bench);
 }
 
