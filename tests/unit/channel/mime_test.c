@@ -190,8 +190,8 @@ static void mime_render__bad_address__is_that_recipients_fault_and_not_quoted(vo
                                       "a@example.org\r\nBcc: x@y.example",
                                       "a@b..c",
                                       "a@example.org> SIZE=1",
-                                      "a123456789012345678901234567890123456789012345678901234567"
-                                      "89012345@example.org"};
+                                      ("a123456789012345678901234567890123456789012345678901234567"
+                                       "89012345@example.org")};
     struct mime_options options = test_options();
     struct bench bench = bench_open(&options);
     struct slice fields[3] = {SLICE_LITERAL("k"), SLICE_LITERAL("n"), SLICE_LITERAL("t")};
