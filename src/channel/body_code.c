@@ -277,6 +277,7 @@ void body_base64(struct slice bytes, struct buf *out)
     if (!buf_reserve(out, size)) {
         return;
     }
+    assert(out->ptr != NULL); /* reserved */
     const unsigned char *from = (const unsigned char *)bytes.ptr;
     char *to = out->ptr + out->len;
     size_t groups = 0;

@@ -69,7 +69,7 @@ static void emit(struct header_line *line, struct slice bytes)
 
 struct header_line header_begin(struct buf *out, const char *name)
 {
-    struct header_line line = {out, 0, false};
+    struct header_line line = {out, 0, HEADER_LINE_BYTES, false};
     for (const char *c = name; *c != '\0'; c++) {
         assert(*c > ' ' && *c < 0x7F && *c != ':');
     }
@@ -82,9 +82,11 @@ struct header_line header_begin(struct buf *out, const char *name)
 /* A line that holds the name alone is not folded: some readers do not expect it. */
 static void part(struct header_line *line, size_t width, size_t limit)
 {
-    if (line->has_word && line->column + 1 + width > limit) {
+    line->limit = limit < line->limit ? limit : line->limit;
+    if (line->has_word && line->column + 1 + width > line->limit) {
         buf_add(line->out, "\r\n ", 3);
         line->column = 1;
+        line->limit = limit;
     } else {
         buf_add_byte(line->out, ' ');
         line->column++;

@@ -48,6 +48,7 @@ enum rc header_check(struct slice text, struct err *err) MUST_CHECK;
 struct header_line {
     struct buf *out;
     size_t column; /* octets on the line so far */
+    size_t limit;  /* of this line: shorter once an encoded word is on it */
     bool has_word;
 };
 

@@ -242,6 +242,9 @@ static enum rc add_tail(struct building *building, struct err *err)
             return rc;
         }
     }
+    if (options->is_notice) {
+        header_put(out, "Auto-Submitted", "auto-generated");
+    }
     header_put(out, "MIME-Version", "1.0");
     return buf_ok(out, err);
 }

@@ -18,6 +18,9 @@
  * line passes 998 octets, and no byte is over 0x7F but in an address that needs SMTPUTF8. Dots are
  * not stuffed: that belongs to SMTP.
  *
+ * Texts that are rendered already (notices) go in as fields, never as templates: with the columns
+ * subject, text and html the templates are {{subject}}, {{text}} and {{{html}}}.
+ *
  * Names in templates are the recipients' columns. Where unsubscribe.url is set and no column has
  * that name, {{unsubscribe}} is the recipient's own address for it.
  */
@@ -72,6 +75,7 @@ struct mime_options {
     uint32_t revision;
     const char *campaign;        /* for Feedback-ID; NULL: no Feedback-ID */
     const char *feedback_sender; /* its last part, the same for all that this house sends */
+    bool is_notice;              /* Auto-Submitted: no vacation message answers it (RFC 3834) */
     const char *domain;          /* of Message-ID; NULL: the domain of from, which is then fixed */
     template_load_partial *load_partial;
     void *loader_context;
@@ -128,7 +132,9 @@ struct mime_recipient {
     struct slice key;
     struct slice address;
     uint32_t proof; /* N: "[Proof N] " before the subject, and a Message-ID of its own; 0: none */
-    int64_t date_s; /* Date and t=, seconds since 1970: the same when a message is made again */
+    /* Date and t=, seconds since 1970: the same when a message is made again, and not in the
+     * future, where verifiers refuse the signature */
+    int64_t date_s;
 };
 
 /* Valid until the next render with the same state */

@@ -89,6 +89,8 @@ static void body_encode__mostly_not_ascii__is_base64(void **state)
 {
     (void)state;
     assert_encoded(PARTY, BODY_BASE64, "8J+OiQ==");
+    assert_encoded(E_ACUTE "ab", BODY_QUOTED_PRINTABLE, "=C3=A9ab"); /* 8 octets both */
+    assert_encoded(E_ACUTE "abc", BODY_BASE64, "w6lhYmM=");          /* 8 against 9 */
     assert_encoded("caf" E_ACUTE "s", BODY_BASE64, "Y2Fmw6lz");
     assert_encoded("caf" E_ACUTE "s de Paris", BODY_QUOTED_PRINTABLE, "caf=C3=A9s de Paris");
 }

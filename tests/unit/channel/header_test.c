@@ -91,6 +91,16 @@ static void header_text__many_emoji__no_code_point_is_cut(void **state)
     buf_release(&out);
 }
 
+static void header_text__words_behind_an_encoded_one__fold_at_76(void **state)
+{
+    (void)state;
+    assert_text(slice_of(E_ACUTE " 123456789 123456789 123456789 123456789 123456 end"),
+                "Subject: =?UTF-8?B?w6k=?= 123456789 123456789 123456789 123456789 123456 end\r\n");
+    assert_text(slice_of(E_ACUTE " 123456789 123456789 123456789 123456789 1234567 end"),
+                "Subject: =?UTF-8?B?w6k=?= 123456789 123456789 123456789 123456789 1234567\r\n"
+                " end\r\n");
+}
+
 static void header_text__blanks__are_kept(void **state)
 {
     (void)state;
@@ -200,6 +210,7 @@ int main(void)
         cmocka_unit_test(header_text__long_text__folds_at_78),
         cmocka_unit_test(header_text__not_ascii__takes_the_shorter_of_q_and_b),
         cmocka_unit_test(header_text__many_emoji__no_code_point_is_cut),
+        cmocka_unit_test(header_text__words_behind_an_encoded_one__fold_at_76),
         cmocka_unit_test(header_text__blanks__are_kept),
         cmocka_unit_test(header_text__control_characters__become_blanks),
         cmocka_unit_test(header_text__looks_encoded__is_encoded),

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { READER_HAS_NO_DKIMPY = 77 };
 enum { ROWS = 400, NAME_BYTES = 600, NOTE_BYTES = 16384, LONG_BYTES = 10240 };
 
 #define PYTHON "/usr/bin/python3"
@@ -124,12 +125,13 @@ static void add_record(struct buf *out, const char *pem, bool is_rsa)
     BIO_free(bio);
 }
 
+/* Its own path as argv[0]: from that Python finds its library, and so dkimpy */
 static int run_reader(const char *folder)
 {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        execl(PYTHON, "python3", "tests/unit/channel/reader.py", folder, (char *)NULL);
+        execl(PYTHON, PYTHON, "tests/unit/channel/reader.py", folder, (char *)NULL);
         _exit(127);
     }
     int status = 0;
@@ -271,10 +273,14 @@ static void mime_render__hostile_rows__python_reads_what_was_meant(void **state)
     buf_release(&name);
     buf_release(&note);
     close_plans(&plans);
-    if (result != 0) {
+    if (result != 0 && result != READER_HAS_NO_DKIMPY) {
         fail_msg("reader.py %s ends with %d", folder, result);
     }
     remove_files(folder);
+    if (result == READER_HAS_NO_DKIMPY) {
+        print_message("SKIPPED: signatures: no python3-dkim and python3-nacl\n");
+        skip();
+    }
 }
 
 int main(void)

@@ -189,7 +189,9 @@ static void mime_render__bad_address__is_that_recipients_fault_and_not_quoted(vo
                                       "<a@example.org>",
                                       "a@example.org\r\nBcc: x@y.example",
                                       "a@b..c",
-                                      "a@example.org> SIZE=1"};
+                                      "a@example.org> SIZE=1",
+                                      ("a123456789012345678901234567890123456789012345678901234567"
+                                       "89012345@example.org")};
     struct mime_options options = test_options();
     struct bench bench = bench_open(&options);
     struct slice fields[3] = {SLICE_LITERAL("k"), SLICE_LITERAL("n"), SLICE_LITERAL("t")};
@@ -220,6 +222,11 @@ static void mime_render__local_part_not_ascii__needs_smtputf8(void **state)
                                0, NULL),
                      RC_OK);
     assert_false(bench.message.needs_smtputf8 || bench.message.needs_8bit);
+    bench_close(&bench);
+    options.reply_to = TEST_TEXT("zo" E_ACUTE "@example.net", "delivery.conf");
+    bench = bench_open(&options);
+    assert_int_equal(bench_try(&bench, fields, "ann@example.org", 0, NULL), RC_OK);
+    assert_true(bench.message.needs_smtputf8);
     bench_close(&bench);
 }
 
@@ -255,6 +262,24 @@ static void mime_render__long_file_name_not_ascii__is_cut_in_pieces(void **state
                         " filename*=UTF-8''Angebot%20f%C3%BCr%20den%20Fr%C3%BChling.pdf\r\n");
     assert_has(message, " filename*0*=UTF-8''a-name-that");
     assert_has(message, ";\r\n filename*1*=");
+    bench_close(&bench);
+}
+
+static void mime_render__notice__is_marked_and_its_texts_are_no_templates(void **state)
+{
+    (void)state;
+    struct mime_options options = test_options();
+    options.subject = TEST_TEXT("{{name}}", "notice");
+    options.text.text.ptr = NULL;
+    options.html = TEST_TEXT("{{{note}}}", "notice");
+    options.campaign = NULL;
+    options.is_notice = true;
+    struct bench bench = bench_open(&options);
+    const char *message = bench_message(&bench, "{{key}} waits", "<p>{{key}}</p>");
+    assert_has(message, "\r\nSubject: {{key}} waits\r\n");
+    assert_has(message, "\r\nAuto-Submitted: auto-generated\r\n");
+    assert_has(message, "\r\n\r\n<p>{{key}}</p>\r\n");
+    assert_has_not(message, "Feedback-ID");
     bench_close(&bench);
 }
 
@@ -399,6 +424,7 @@ int main(void)
         cmocka_unit_test(mime_render__local_part_not_ascii__needs_smtputf8),
         cmocka_unit_test(mime_render__subject_over_the_limit__reports_range),
         cmocka_unit_test(mime_render__long_file_name_not_ascii__is_cut_in_pieces),
+        cmocka_unit_test(mime_render__notice__is_marked_and_its_texts_are_no_templates),
         cmocka_unit_test(mime_open__bad_templates__name_file_and_line),
         cmocka_unit_test(mime_open__something_is_missing__says_what),
         cmocka_unit_test(mime_open__images__are_checked_against_the_html),
