@@ -63,6 +63,7 @@ static const char *const EVENTS[EVENT_COUNT] = {
     [EVENT_ROUTER_REFUSED] = "router-refused",
     [EVENT_SENDING] = "sending",
     [EVENT_FIXED] = "fixed",
+    [EVENT_DELAYED] = "delayed",
     [EVENT_PAUSED] = "paused",
     [EVENT_RESUMED] = "resumed",
 };
@@ -170,6 +171,7 @@ static const struct edge EDGES[] = {
     {EVENT_ROUTER_REFUSED, S(HANDED_OVER) | S(ACKNOWLEDGED), STATE_ROUTER_REFUSED},
     {EVENT_SENDING, S(SCHEDULED), STATE_SENDING},
     {EVENT_FIXED, S(SENDING), SAME},
+    {EVENT_DELAYED, S(SENDING), SAME},
     {EVENT_PAUSED, S(SENDING), STATE_PAUSED},
     {EVENT_RESUMED, S(PAUSED), STATE_SENDING},
 };

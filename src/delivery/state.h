@@ -65,6 +65,7 @@ enum delivery_event {
     EVENT_ROUTER_REFUSED,
     EVENT_SENDING, /* online: who gets it is being fixed, then it is sent */
     EVENT_FIXED,   /* the list of who gets it is whole, the costs are committed */
+    EVENT_DELAYED, /* nothing can be sent for a while: the reason is said */
     EVENT_PAUSED,
     EVENT_RESUMED,
     EVENT_COUNT

@@ -70,7 +70,7 @@ static void set_back(struct engine *engine, struct item *item, const struct err 
     engine_fail(engine, rc, err, "delayed", item->id);
 }
 
-static void forget(struct engine *engine, struct item *item)
+void due_forget(struct engine *engine, struct item *item)
 {
     switch (item->state) {
     case STATE_FINISHED:
@@ -280,7 +280,7 @@ static void advance(struct engine *engine, struct item *item, int64_t now_ns)
          */
         set_back(engine, item, &err, rc == RC_CORRUPT ? RC_PERM : rc, now_ns);
     } else if (state_is_terminal(item->state)) {
-        forget(engine, item);
+        due_forget(engine, item);
     }
 }
 
@@ -355,13 +355,13 @@ static void end_group(struct engine *engine, struct hand_over *group, struct ite
         if (one->rc == RC_PERM && items[i]->state == STATE_FAILED) {
             log_event(LOG_LEVEL_ERROR, "hand-over-failed", items[i]->id, "reason=\"%s\"",
                       one->err.text);
-            forget(engine, items[i]);
+            due_forget(engine, items[i]);
         } else if (one->rc != RC_OK && !state_is_terminal(items[i]->state)) {
             set_back(engine, items[i], &one->err, one->rc, now_ns);
         } else if (one->rc != RC_OK) {
             item_wake(engine, items[i]); /* its line is there, its place is not */
         } else if (state_is_terminal(items[i]->state)) {
-            forget(engine, items[i]);
+            due_forget(engine, items[i]);
         }
     }
 }

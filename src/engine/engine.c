@@ -153,7 +153,8 @@ static void reload(struct engine *engine)
 
 static void free_retired(struct engine *engine)
 {
-    if (crew_busy(engine->crew) == 0 && engine->taken_count == 0 && engine->extracted_count == 0) {
+    if (crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && engine->taken_count == 0 &&
+        engine->extracted_count == 0) {
         for (size_t i = 0; i < engine->retired_count; i++) {
             house_free(engine->retired[i]);
         }
@@ -339,6 +340,9 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     }
     if (rc == RC_OK) {
         works_open(engine);
+        rc = sends_open(engine, err);
+    }
+    if (rc == RC_OK) {
         int watch = -1; /* both last as long as the loop */
         rc = loop_watch_dir(engine->loop, spool_dir(engine->env.spool, SPOOL_INBOX),
                             on_inbox_change, engine, &watch, err);
@@ -420,6 +424,7 @@ static void turn(struct engine *engine)
     }
     look_at_stock(engine, now_ns);
     works_commit(engine, now_ns);
+    sends_commit(engine, now_ns);
     doors_scan_approved(engine, now_ns);
     doors_scan_inbox(engine, now_ns);
     due_advance(engine, now_ns);
@@ -428,6 +433,7 @@ static void turn(struct engine *engine)
     }
     if (engine->fatal == RC_OK && !engine->is_stopping) {
         works_start(engine, now_ns);
+        sends_start(engine, now_ns);
     }
     crew_look(engine->crew);
     free_retired(engine);
@@ -477,7 +483,8 @@ static int wait_ms(struct engine *engine)
         next_ns = nearest(next_ns, engine->inbox_look_ns);
     }
     int64_t now_ns = clock_now_ns();
-    int64_t limit_ms = crew_busy(engine->crew) > 0 ? WAIT_BUSY_MS : WAIT_MAX_MS;
+    bool is_busy = crew_busy(engine->crew) + sends_busy(engine) > 0;
+    int64_t limit_ms = is_busy ? WAIT_BUSY_MS : WAIT_MAX_MS;
     if (next_ns <= now_ns) {
         return 0;
     }
@@ -498,8 +505,9 @@ static bool is_quiet(struct engine *engine)
 {
     bool is_retrying = false;
     items_each(engine->intaking, look_for_retry, &is_retrying);
-    return crew_busy(engine->crew) == 0 && !has_queued(engine) && engine->drops == NULL &&
-           engine->extract.first == NULL && engine->inbox_look_ns > clock_now_ns() &&
+    return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) && engine->drops == NULL &&
+           engine->extract.first == NULL && engine->send.first == NULL &&
+           engine->inbox_look_ns > clock_now_ns() &&
            !engine->is_inbox_settling && !engine->is_approved_settling &&
            !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
@@ -576,6 +584,7 @@ static void print_counts(struct engine *engine)
 static void close_engine(struct engine *engine)
 {
     crew_free(engine->crew);
+    sends_release(engine);
     works_release(engine);
     doors_release(engine);
     shelf_free(engine->env.shelf);
@@ -619,6 +628,9 @@ int engine_run(const struct engine_options *options)
         (void)!notify_send("READY=1", &err);
         run(&engine);
         (void)!notify_send("STOPPING=1", &err);
+        if (engine.fatal == RC_OK) {
+            sends_end(&engine);
+        }
         sync_idle(&engine);
         code = engine.fatal == RC_OK ? EX_OK : rc_exit(engine.fatal);
         if (options->is_once && code == EX_OK) {

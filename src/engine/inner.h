@@ -4,6 +4,7 @@
  *     engine.c  start, recovery, the turn, the end
  *     doors.c   inbox and approved: what was dropped
  *     works.c   batches for intake and extract workers, and what they report
+ *     sends.c   send workers, and what becomes of them
  *     due.c     what each delivery's state asks for
  *     status.c  run/status.json, run/metrics.prom
  */
@@ -16,6 +17,7 @@
 #include "spool/door.h"
 #include "stage/env.h"
 #include "stage/extract.h"
+#include "stage/send.h"
 #include "stage/take_in.h"
 
 enum {
@@ -54,6 +56,7 @@ struct engine {
     int lock_fd;
     struct loop *loop;
     struct crew *crew;
+    struct sends *sends; /* have a crew of their own: they last long and mostly wait */
     struct stage_env env;
     int64_t started_ns;
     int32_t stock_day; /* local day on which orders were last received */
@@ -91,7 +94,6 @@ struct engine {
 
     struct crew_kind intake_kind;
     struct crew_kind extract_kind;
-    struct crew_kind send_kind;
     struct counters counters;
     size_t originals; /* that were taken and wait in run/intake to be taken apart */
     bool is_unsynced; /* lines that nothing outside depends on are not on disk yet */
@@ -131,11 +133,33 @@ void works_open(struct engine *engine);
 void works_start(struct engine *engine, int64_t now_ns);
 void works_commit(struct engine *engine, int64_t now_ns);
 void works_release(struct engine *engine);
+void works_add_fd(struct crew_batch *batch, int fd);
+void works_add_dir(struct crew_batch *batch, int dirfd, enum worker_access access);
+/* works_open_lists - of who is not to be contacted, for the next worker; close them once it is
+ * forked */
+void works_open_lists(struct engine *engine, struct crew_batch *batch);
+void works_close_lists(struct engine *engine);
+
+/* sends.c */
+enum rc sends_open(struct engine *engine, struct err *err) MUST_CHECK;
+void sends_start(struct engine *engine, int64_t now_ns);
+void sends_commit(struct engine *engine, int64_t now_ns);
+/* sends_recall - have the worker of this delivery end in good order; false: it has none */
+bool sends_recall(struct engine *engine, const char *id);
+size_t sends_busy(const struct engine *engine);
+void sends_each(const struct engine *engine,
+                void (*fn)(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of),
+                void *ctx);
+/* sends_end - all come back, for at most SEND_COME_BACK_S and one second more */
+void sends_end(struct engine *engine);
+void sends_release(struct engine *engine);
 
 /* due.c */
 void due_advance(struct engine *engine, int64_t now_ns);
 void due_publish(struct engine *engine, int64_t now_ns);
 int64_t due_next_ns(struct engine *engine);
+/* due_forget - it has ended: counted, logged, no item any more */
+void due_forget(struct engine *engine, struct item *item);
 bool due_window_is_open(const struct engine *engine, int64_t now_ns);
 void due_wake(struct engine *engine, int64_t now_ns);
 

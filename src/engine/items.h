@@ -29,6 +29,7 @@ struct item {
     int64_t due_ns;        /* wall clock: look again then; INT64_MAX: never by itself */
     uint64_t weight_bytes; /* of its recipients, to make batches of workers' work */
     uint32_t failures;     /* of workers in a row */
+    uint8_t channel;       /* enum house_channel_kind; known while a send worker has it */
     bool is_unfinished;    /* a decision or a move was begun and not ended: see decide_again */
     struct item *next;     /* in the queue of its work */
     struct item *bucket;   /* in the table */

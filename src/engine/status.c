@@ -48,6 +48,7 @@ static void put_json(struct engine *engine, const struct stage_counts *counts)
     json_t *working = json_array();
     json_t *states = json_object();
     crew_each(engine->crew, add_work, working);
+    sends_each(engine, add_work, working);
     for (int i = STATE_NONE + 1; i < STATE_COUNT; i++) {
         if (counts->by_state[i] > 0) {
             json_object_set_new(states, state_name((enum delivery_state)i),
@@ -105,6 +106,7 @@ void status_write(struct engine *engine, enum status_when when)
     }
     uint64_t sum = 0;
     crew_each(engine->crew, sum_work, &sum);
+    sends_each(engine, sum_work, &sum);
     const struct counters *c = &engine->counters;
     sum += 31 * (c->taken + c->refused + c->handed_over + c->failed + c->finished + c->decided) +
            items_count(engine->items);

@@ -56,26 +56,25 @@ static void on_extracted(void *owner, void *ctx, const struct stage_report *repo
 
 void works_open(struct engine *engine)
 {
-    engine->intake_kind = (struct crew_kind){"postroom-intake", run_intake, on_taken, engine};
+    engine->intake_kind = (struct crew_kind){"postroom-intake", run_intake, on_taken, engine, false};
     engine->extract_kind =
-        (struct crew_kind){"postroom-extract", run_extract, on_extracted, engine};
+        (struct crew_kind){"postroom-extract", run_extract, on_extracted, engine, false};
 }
 
 /* --- batches --- */
 
-static bool add_fd(struct crew_batch *batch, int fd)
+void works_add_fd(struct crew_batch *batch, int fd)
 {
     if (fd >= 0 && batch->keep_count < CREW_FDS_MAX) {
         batch->keep_fds[batch->keep_count++] = fd;
     }
-    return batch->keep_count < CREW_FDS_MAX;
 }
 
-static void add_dir(struct crew_batch *batch, int dirfd, enum worker_access access)
+void works_add_dir(struct crew_batch *batch, int dirfd, enum worker_access access)
 {
     if (dirfd >= 0 && batch->dir_count < WORKER_DIRS_MAX) {
         batch->dirs[batch->dir_count++] = (struct worker_dir){dirfd, access};
-        (void)add_fd(batch, dirfd);
+        works_add_fd(batch, dirfd);
     }
 }
 
@@ -163,13 +162,13 @@ static int open_list(struct crew_batch *batch, const char *path)
     if (fd < 0) {
         log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened", path);
     }
-    (void)add_fd(batch, fd);
+    works_add_fd(batch, fd);
     return fd;
 }
 
 /* Opened anew for each worker: the lists are read as they are then. -1 where one cannot be opened.
  */
-static void open_lists(struct engine *engine, struct crew_batch *batch)
+void works_open_lists(struct engine *engine, struct crew_batch *batch)
 {
     int quarantine = spool_dir(engine->env.spool, SPOOL_QUARANTINE);
     for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
@@ -186,12 +185,12 @@ static void open_lists(struct engine *engine, struct crew_batch *batch)
         if (channel != HOUSE_MAIL &&
             fs_open_regular(quarantine, quarantine_file(house_channel_words[channel], file),
                             &lists->quarantine_fd, &err) == RC_OK) {
-            (void)add_fd(batch, lists->quarantine_fd);
+            works_add_fd(batch, lists->quarantine_fd);
         }
     }
 }
 
-static void close_lists(struct engine *engine)
+void works_close_lists(struct engine *engine)
 {
     for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
         struct channel_lists *lists = &engine->env.lists[channel];
@@ -227,20 +226,20 @@ static void start_intake(struct engine *engine, int64_t now_ns)
             continue;
         }
         for (size_t i = 0; i < take->files.count; i++) {
-            (void)add_fd(&batch, take->files.files[i].fd);
+            works_add_fd(&batch, take->files.files[i].fd);
         }
-        (void)add_fd(&batch, take->package_fd);
-        add_dir(&batch, take->staged_fd, WORKER_WRITE);
-        add_dir(&batch, take->previous_fd, WORKER_READ);
+        works_add_fd(&batch, take->package_fd);
+        works_add_dir(&batch, take->staged_fd, WORKER_WRITE);
+        works_add_dir(&batch, take->previous_fd, WORKER_READ);
         batch.jobs[batch.job_count++] = (struct crew_job){take, take->id};
     }
     if (batch.job_count == 0) {
         return;
     }
     struct err err = {{0}};
-    open_lists(engine, &batch);
+    works_open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    close_lists(engine);
+    works_close_lists(engine);
     for (size_t i = 0; i < batch.job_count; i++) {
         struct take_in *take = batch.jobs[i].ctx;
         take_in_forked(take);
@@ -291,19 +290,19 @@ static void start_extract(struct engine *engine, int64_t now_ns)
             engine_fail(engine, rc == RC_CORRUPT ? RC_PERM : rc, &err, "extract", item->id);
             continue;
         }
-        item->state = STATE_EXTRACTING;
+        item->state = extract->subject.view.state;
         item->work = WORK_IN_FLIGHT;
         bytes += item->weight_bytes;
-        add_dir(&batch, extract->subject.dirfd, WORKER_WRITE);
+        works_add_dir(&batch, extract->subject.dirfd, WORKER_WRITE);
         batch.jobs[batch.job_count++] = (struct crew_job){extract, extract->subject.id};
     }
     if (batch.job_count == 0) {
         return;
     }
     struct err err = {{0}};
-    open_lists(engine, &batch);
+    works_open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    close_lists(engine);
+    works_close_lists(engine);
     for (size_t i = 0; rc != RC_OK && i < batch.job_count; i++) {
         struct extract *extract = batch.jobs[i].ctx;
         struct item *item = items_find(engine->items, extract->subject.id);

@@ -371,6 +371,7 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
     case REPORT_TEMP:
     case REPORT_NOT_RUN:
     case REPORT_DIED:
+    case REPORT_WAITING: /* no intake says so */
         break;
     }
     say(take, report->text);

@@ -1,0 +1,343 @@
+/*
+ * sends - send workers, one for each delivery that is sending, and what becomes of them
+ */
+#include "engine/inner.h"
+
+#include "base/digest.h"
+#include "channel/quarantine.h"
+#include "stage/settle.h"
+#include "sys/clock.h"
+#include "sys/fs.h"
+#include "sys/log.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
+
+#define LISTS_LOOK_NS (20 * NS_PER_SECOND) /* the contract: within 60 seconds of a change */
+#define SEND_PAUSE_NS (30 * NS_PER_SECOND) /* after a fault, doubled up to 15 minutes */
+
+/* What a send worker reads beside its delivery: the resolver's files and the system's trusted
+ * certificates. */
+static const char *const SYSTEM_DIRS[] = {"/etc", "/usr/share/ca-certificates",
+                                          "/run/systemd/resolve"};
+
+struct sends {
+    struct crew *crew;
+    struct crew_kind kind;
+    struct send *ended[SENT_MAX]; /* reported, to be settled */
+    struct stage_report reports[SENT_MAX];
+    size_t ended_count;
+    int64_t lists_look_ns; /* monotonic */
+    uint64_t lists_sum[HOUSE_CHANNELS];
+};
+
+static void run_send(void *ctx, struct stage_report *report, struct progress_cell *cell)
+{
+    send_work(ctx, report, cell);
+}
+
+static void on_ended(void *owner, void *ctx, const struct stage_report *report)
+{
+    struct engine *engine = owner;
+    struct sends *sends = engine->sends;
+    if (sends->ended_count == SENT_MAX) {
+        sends_commit(engine, clock_now_ns());
+    }
+    sends->ended[sends->ended_count] = ctx;
+    sends->reports[sends->ended_count++] = *report;
+}
+
+enum rc sends_open(struct engine *engine, struct err *err)
+{
+    struct sends *sends = calloc(1, sizeof *sends);
+    if (sends == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for send workers");
+    }
+    engine->sends = sends;
+    sends->kind = (struct crew_kind){"postroom-send", run_send, on_ended, engine, true};
+    return crew_open(engine->loop, SEND_WORKERS_MAX + 1, engine->lock_fd, &sends->crew, err);
+}
+
+/* --- lists that change --- */
+
+static uint64_t stamp_of(int dirfd, const char *path, uint64_t sum)
+{
+    struct stat status = {0};
+    if (fstatat(dirfd, path, &status, 0) != 0) {
+        return hash64("-", 1, sum);
+    }
+    int64_t stamp[] = {status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size,
+                       (int64_t)status.st_ino};
+    return hash64(stamp, sizeof stamp, sum);
+}
+
+/* One number that changes when a list of the channel does. */
+static uint64_t lists_sum(const struct engine *engine, int channel)
+{
+    const struct texts paths = engine->house->channels[channel].suppress;
+    char file[QUARANTINE_FILE_BYTES];
+    uint64_t sum = 1;
+    for (size_t i = 0; i < paths.count; i++) {
+        sum = stamp_of(AT_FDCWD, paths.items[i], sum);
+    }
+    return stamp_of(spool_dir(engine->env.spool, SPOOL_QUARANTINE),
+                    quarantine_file(house_channel_words[channel], file), sum);
+}
+
+struct recall {
+    struct engine *engine;
+    const bool *has_changed; /* by channel */
+};
+
+static void recall_one(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of)
+{
+    struct recall *recall = ctx;
+    const struct item *item = items_find(recall->engine->items, id);
+    (void)kind;
+    (void)done;
+    (void)of;
+    if (item != NULL && recall->has_changed[item->channel]) {
+        (void)crew_wish(recall->engine->sends->crew, id, SEND_COME_BACK);
+    }
+}
+
+/* A worker has read the lists at its start: where one changed, it comes back and starts again. */
+static void look_at_lists(struct engine *engine)
+{
+    struct sends *sends = engine->sends;
+    bool has_changed[HOUSE_CHANNELS] = {false};
+    bool is_any = false;
+    if (crew_busy(sends->crew) == 0 || clock_monotonic_ns() - sends->lists_look_ns < LISTS_LOOK_NS) {
+        return;
+    }
+    sends->lists_look_ns = clock_monotonic_ns();
+    for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
+        uint64_t sum = lists_sum(engine, channel);
+        has_changed[channel] = sends->lists_sum[channel] != 0 && sum != sends->lists_sum[channel];
+        sends->lists_sum[channel] = sum;
+        is_any = is_any || has_changed[channel];
+    }
+    if (is_any) {
+        struct recall recall = {engine, has_changed};
+        crew_each(sends->crew, recall_one, &recall);
+    }
+}
+
+/* --- start --- */
+
+static void add_system_dirs(struct crew_batch *batch, int fds[], size_t *count)
+{
+    *count = 0;
+    for (size_t i = 0; i < sizeof SYSTEM_DIRS / sizeof SYSTEM_DIRS[0]; i++) {
+        int fd = open(SYSTEM_DIRS[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0) {
+            batch->dirs[batch->dir_count++] = (struct worker_dir){fd, WORKER_READ};
+            fds[(*count)++] = fd;
+        }
+    }
+}
+
+static void add_send(struct crew_batch *batch, struct send *send)
+{
+    const int keys[] = {send->keys.ca_fd, send->keys.password_fd, send->keys.dkim_fd,
+                        send->keys.unsubscribe_fd};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        works_add_fd(batch, keys[i]);
+    }
+    works_add_dir(batch, send->subject.dirfd, WORKER_WRITE);
+    if (send->dirfd != send->subject.dirfd) {
+        works_add_dir(batch, send->dirfd, WORKER_WRITE);
+    }
+    works_add_dir(batch, send->messages_fd, WORKER_WRITE);
+    batch->jobs[batch->job_count++] = (struct crew_job){send, send->subject.id};
+}
+
+static enum rc start_worker(struct engine *engine, struct send *send, struct err *err)
+{
+    static struct crew_batch batch;
+    struct sends *sends = engine->sends;
+    int system_fds[sizeof SYSTEM_DIRS / sizeof SYSTEM_DIRS[0]];
+    size_t system_count = 0;
+    int channel = send->subject.order->channel;
+    batch.kind = &sends->kind;
+    batch.job_count = batch.dir_count = batch.keep_count = 0;
+    sends->lists_sum[channel] = lists_sum(engine, channel); /* before they are read */
+    add_send(&batch, send);
+    add_system_dirs(&batch, system_fds, &system_count);
+    works_open_lists(engine, &batch);
+    enum rc rc = crew_start(sends->crew, &batch, err);
+    works_close_lists(engine);
+    for (size_t i = 0; i < system_count; i++) {
+        fs_drop(&system_fds[i]);
+    }
+    return rc;
+}
+
+static int64_t pause_ns(const struct item *item)
+{
+    uint32_t shift = item->failures < 5 ? item->failures : 5;
+    return SEND_PAUSE_NS << shift;
+}
+
+static void start_one(struct engine *engine, struct item *item, int64_t now_ns)
+{
+    struct send *send = NULL;
+    struct err err = {{0}};
+    item->work = WORK_NONE;
+    enum rc rc = send_begin(&engine->env, item->id, &send, &err);
+    if (rc == RC_STATE || rc == RC_GONE) {
+        item_wake(engine, item); /* it moved on meanwhile: look again */
+        return;
+    }
+    if (rc == RC_OK) {
+        item->channel = (uint8_t)send->subject.order->channel;
+        rc = start_worker(engine, send, &err);
+    }
+    if (rc != RC_OK) {
+        item->due_ns = now_ns + pause_ns(item);
+        item->failures++;
+        engine_fail(engine, rc == RC_CORRUPT ? RC_PERM : rc, &err, "send", item->id);
+        send_release(send);
+        return;
+    }
+    item->work = WORK_IN_FLIGHT;
+}
+
+void sends_start(struct engine *engine, int64_t now_ns)
+{
+    while (engine->send.first != NULL && crew_has_room(engine->sends->crew, &engine->sends->kind)) {
+        start_one(engine, queue_take(&engine->send), now_ns);
+    }
+}
+
+/* --- the end of a worker --- */
+
+/* Said once: the journal is no place for every try. */
+static enum rc say_delay(struct subject *subject, const char *reason, int64_t now_ns,
+                         struct err *err)
+{
+    if (reason[0] == '\0' || strcmp(subject->view.reason, reason) == 0) {
+        return RC_OK;
+    }
+    return settle_retry_line(subject, EVENT_DELAYED, reason, now_ns, err);
+}
+
+static void put_off(struct engine *engine, struct item *item, struct subject *subject,
+                    const struct stage_report *report, int64_t now_ns)
+{
+    struct err err = {{0}};
+    bool is_fault = report->outcome != REPORT_WAITING && report->outcome != REPORT_DONE &&
+                    report->outcome != REPORT_NOT_RUN;
+    if (subject->view.state != STATE_SENDING) {
+        item_wake(engine, item);
+        return;
+    }
+    enum rc rc = say_delay(subject, report->text, now_ns, &err);
+    if (rc != RC_OK) {
+        engine_fail(engine, rc, &err, "delay", item->id);
+    }
+    engine->is_unsynced = true;
+    item->work = WORK_NONE;
+    item->due_ns = is_fault ? now_ns + pause_ns(item) : report->next_ns;
+    item->failures = is_fault ? item->failures + 1 : 0;
+    log_event(is_fault ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "sending-later", item->id,
+              "seconds=%lld reason=\"%s\"",
+              (long long)((item->due_ns > now_ns ? item->due_ns - now_ns : 0) / NS_PER_SECOND),
+              report->text);
+}
+
+static void settle_one(struct engine *engine, const char *id, const struct stage_report *report,
+                       int64_t now_ns)
+{
+    struct item *item = items_find(engine->items, id);
+    struct subject subject = SUBJECT_NONE;
+    struct err err = {{0}};
+    bool is_over = false;
+    if (item == NULL) {
+        return;
+    }
+    item->work = WORK_NONE;
+    /* Anew: a decision may have been made meanwhile. */
+    enum rc rc = subject_open(engine->env.spool, id, &subject, &err);
+    rc = rc == RC_OK ? send_settle(&engine->env, &subject, now_ns, &is_over, &err) : rc;
+    if (rc != RC_OK) {
+        item->failures++;
+        item->due_ns = now_ns + pause_ns(item);
+        engine_fail(engine, rc == RC_CORRUPT ? RC_PERM : rc, &err, "settle", id);
+    } else if (is_over) {
+        item->state = subject.view.state;
+        engine->counters.sent += item->state == STATE_FINISHED;
+        due_forget(engine, item);
+    } else {
+        item->state = subject.view.state;
+        put_off(engine, item, &subject, report, now_ns);
+    }
+    subject_close(&subject);
+}
+
+void sends_commit(struct engine *engine, int64_t now_ns)
+{
+    struct sends *sends = engine->sends;
+    for (size_t i = 0; i < sends->ended_count; i++) {
+        if (engine->fatal == RC_OK) {
+            settle_one(engine, sends->ended[i]->subject.id, &sends->reports[i], now_ns);
+        }
+        send_release(sends->ended[i]);
+    }
+    sends->ended_count = 0;
+    look_at_lists(engine);
+    crew_look(sends->crew);
+}
+
+bool sends_recall(struct engine *engine, const char *id)
+{
+    return crew_wish(engine->sends->crew, id, SEND_COME_BACK);
+}
+
+size_t sends_busy(const struct engine *engine)
+{
+    return engine->sends == NULL ? 0 : crew_busy(engine->sends->crew) + engine->sends->ended_count;
+}
+
+void sends_each(const struct engine *engine,
+                void (*fn)(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of),
+                void *ctx)
+{
+    crew_each(engine->sends->crew, fn, ctx);
+}
+
+static void recall_any(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of)
+{
+    (void)kind;
+    (void)done;
+    (void)of;
+    (void)sends_recall(ctx, id);
+}
+
+void sends_end(struct engine *engine)
+{
+    int64_t until_ns = clock_monotonic_ns() + (SEND_COME_BACK_S + 1) * NS_PER_SECOND;
+    struct err err = {{0}};
+    if (engine->sends == NULL || engine->sends->crew == NULL) {
+        return;
+    }
+    crew_each(engine->sends->crew, recall_any, engine);
+    while (crew_busy(engine->sends->crew) > 0 && clock_monotonic_ns() < until_ns &&
+           loop_run_once(engine->loop, 100, &err) == RC_OK) {
+        sends_commit(engine, clock_now_ns());
+    }
+    sends_commit(engine, clock_now_ns());
+}
+
+void sends_release(struct engine *engine)
+{
+    if (engine->sends != NULL) {
+        crew_free(engine->sends->crew);
+        free(engine->sends);
+        engine->sends = NULL;
+    }
+}
