@@ -529,6 +529,6 @@ enum rc smtp_open(const struct smtp_options *options, struct transport **out, st
         free_all(&smtp->transport);
         return rc;
     }
-    *out = &smtp->transport;
+    *out = (struct transport *)(void *)smtp; /* its first member */
     return RC_OK;
 }
