@@ -50,7 +50,7 @@ class Names(Certified):
                               "not valid before"),
             "wildcard for the domain itself": (self.keys / "wild.pem", HOST, "certificate is for *.relay.example"),
             "wildcard two labels deep": (self.keys / "wild.pem", "a.b.relay.example", "certificate is for *.relay"),
-            "part of a label": (make("part", "DNS:re*.example"), HOST, "certificate is for re*.example"),
+            "part of a label": (make("part", "DNS:re*.shop.example"), "relay.shop.example", "certificate is for re*.shop.example"),
             "address as a name": (make("dns-ip", "DNS:127.0.0.1"), "127.0.0.1", "certificate is for 127.0.0.1"),
             "other address": (make("other-ip", "IP:127.0.0.2"), "127.0.0.1", "certificate is for 127.0.0.2, not"),
             "NUL in the name": (make("nul", nul), HOST, r"certificate is for relay.example\x00evil.example, not"),
