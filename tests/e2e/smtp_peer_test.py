@@ -170,6 +170,19 @@ class Misbehaving(relay.Case):
         self.assertIn("Connection refused", told.down[0])
         self.assertEqual(told.count("temporary"), 0)
 
+    def test_name_with_several_addresses__the_one_that_answers_is_found(self):
+        def script(line, _):
+            line.begin()
+            self.messages_for_ever(line)
+        told = self.send(self.peer(script), host="localhost", tls="none", count=3)  # ::1 first, where it is known
+        self.assertEqual(told.count("sent"), 3)
+
+    def test_name_that_nobody_knows__holds_nobody_up(self):
+        start = time.monotonic()
+        told = self.send(25, host="relay.invalid", tls="none", count=3, give_up_ms=500)
+        self.assertEqual((told.count("untried"), told.count("temporary")), (3, 0))
+        self.assertLess(time.monotonic() - start, 5)
+
     def test_relay_that_comes_back__gets_every_message_once(self):
         port = relay.free_port()
         seen = []
