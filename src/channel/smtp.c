@@ -386,9 +386,8 @@ static void wipe(char *text)
     }
 }
 
-static void free_all(struct transport *t)
+static void free_smtp(struct smtp *smtp)
 {
-    struct smtp *smtp = smtp_of(t);
     for (unsigned int i = 0; smtp->connections != NULL && i < smtp->connections_max; i++) {
         smtp_connection_drop(&smtp->connections[i]);
     }
@@ -404,6 +403,11 @@ static void free_all(struct transport *t)
     wipe(smtp->user);
     wipe(smtp->password);
     free(smtp);
+}
+
+static void free_all(struct transport *t)
+{
+    free_smtp(smtp_of(t));
 }
 
 static const struct transport_kind KIND = {.name = "smtp",
@@ -526,9 +530,9 @@ enum rc smtp_open(const struct smtp_options *options, struct transport **out, st
     smtp->transport.kind = &KIND;
     rc = set_up(smtp, options, err);
     if (rc != RC_OK) {
-        free_all(&smtp->transport);
+        free_smtp(smtp);
         return rc;
     }
-    *out = &smtp->transport;
+    *out = (struct transport *)(void *)smtp; /* its first member */
     return RC_OK;
 }

@@ -283,7 +283,7 @@ enum rc maildir_open(int dirfd, mode_t mode, int64_t gid, struct transport **out
         transport_free(store == NULL ? NULL : &store->transport);
         return rc;
     }
-    *out = &store->transport;
+    *out = (struct transport *)(void *)store; /* its first member */
     return RC_OK;
 }
 
@@ -303,7 +303,7 @@ enum rc folder_open(int dirfd, mode_t mode, const char *suffix, struct transport
         transport_free(store == NULL ? NULL : &store->transport);
         return rc;
     }
-    *out = &store->transport;
+    *out = (struct transport *)(void *)store; /* its first member */
     return RC_OK;
 }
 
@@ -312,7 +312,7 @@ enum rc null_open(struct transport **out, struct err *err)
     struct store *store = NULL;
     enum rc rc = make(&NOWHERE, 0, &store, err);
     if (rc == RC_OK) {
-        *out = &store->transport;
+        *out = (struct transport *)(void *)store; /* its first member */
     }
     return rc;
 }

@@ -31,6 +31,7 @@ struct tls_context {
 struct tls {
     SSL *ssl;
     struct tls_context *context; /* borrowed */
+    X509 *refused;               /* the peer's certificate, once verification found fault with it */
 };
 
 /* ---- errors ---- */
@@ -208,6 +209,19 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     return 1; /* the reference is ours now */
 }
 
+/* Keeps the certificate for the reason; what was found stands. */
+static int note_refused(int is_good, X509_STORE_CTX *store)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls *tls = ssl == NULL ? NULL : SSL_get_app_data(ssl);
+    X509 *leaf = X509_STORE_CTX_get0_cert(store);
+    if (is_good != 1 && tls != NULL && tls->refused == NULL && leaf != NULL &&
+        X509_up_ref(leaf) == 1) {
+        tls->refused = leaf;
+    }
+    return is_good;
+}
+
 static enum rc require_name(struct tls_context *context, struct err *err)
 {
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context->ctx);
@@ -235,7 +249,7 @@ static enum rc set_up(struct tls_context *context, const struct tls_options *opt
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(ctx, 1); /* head and body of a record with one recv */
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, note_refused);
     (void)SSL_CTX_set_app_data(ctx, context);
     (void)SSL_CTX_set_session_cache_mode(ctx,
                                          SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
@@ -302,6 +316,7 @@ enum rc tls_open(struct tls_context *context, int fd, struct tls **out, struct e
     SSL_set_bio(ssl, bio, bio);
     tls->ssl = ssl;
     tls->context = context;
+    (void)SSL_set_app_data(ssl, tls);
     if (!context->is_address && SSL_set_tlsext_host_name(ssl, context->host) != 1) {
         tls_free(tls);
         return ssl_err(err, RC_NOMEM, "TLS: server name");
@@ -321,14 +336,15 @@ enum rc tls_handshake(struct tls *tls, struct err *err)
     long verified = SSL_get_verify_result(tls->ssl);
     if (done == 1) {
         /* The library has refused what is not good already; this is the second lock. */
-        return verified == X509_V_OK ? RC_OK : tls_reason(err, tls->ssl, tls->context->host);
+        return verified == X509_V_OK ? RC_OK
+                                     : tls_reason(err, verified, tls->refused, tls->context->host);
     }
     int why = SSL_get_error(tls->ssl, done);
     if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
         return RC_STATE;
     }
     if (verified != X509_V_OK) {
-        enum rc rc = tls_reason(err, tls->ssl, tls->context->host);
+        enum rc rc = tls_reason(err, verified, tls->refused, tls->context->host);
         ERR_clear_error();
         return rc;
     }
@@ -388,6 +404,7 @@ void tls_free(struct tls *tls)
             (void)SSL_shutdown(tls->ssl);
         }
         SSL_free(tls->ssl);
+        X509_free(tls->refused);
         ERR_clear_error();
         free(tls);
     }

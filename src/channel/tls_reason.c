@@ -93,10 +93,8 @@ static void add_issuer(struct buf *out, const X509 *certificate)
     buf_add_text(out, ", who is not trusted");
 }
 
-static void add_reason(struct buf *out, const SSL *ssl, const char *host)
+static void add_reason(struct buf *out, long found, const X509 *certificate, const char *host)
 {
-    const X509 *certificate = SSL_get0_peer_certificate(ssl);
-    long found = SSL_get_verify_result(ssl);
     if (found == X509_V_ERR_HOSTNAME_MISMATCH || found == X509_V_ERR_IP_ADDRESS_MISMATCH) {
         add_name_mismatch(out, certificate, host);
     } else if (found == X509_V_ERR_CERT_HAS_EXPIRED && certificate != NULL) {
@@ -116,10 +114,10 @@ static void add_reason(struct buf *out, const SSL *ssl, const char *host)
     }
 }
 
-enum rc tls_reason(struct err *err, const SSL *ssl, const char *host)
+enum rc tls_reason(struct err *err, long found, const X509 *certificate, const char *host)
 {
     struct buf text = BUF_EMPTY;
-    add_reason(&text, ssl, host);
+    add_reason(&text, found, certificate, host);
     enum rc rc = err_set(err, RC_PERM, "%s", buf_text(&text));
     buf_release(&text);
     return rc;

@@ -6,9 +6,15 @@
 
 #include "base/err.h"
 
-#include <openssl/ssl.h>
+#include <openssl/x509.h>
 
-/* tls_reason - "certificate is for other.example, not relay.example"; returns RC_PERM */
-enum rc tls_reason(struct err *err, const SSL *ssl, const char *host);
+/*
+ * tls_reason - "certificate is for other.example, not relay.example"
+ *
+ * found        an X509_V_ERR_...
+ * certificate  the peer's; NULL: not known
+ * Returns RC_PERM
+ */
+enum rc tls_reason(struct err *err, long found, const X509 *certificate, const char *host);
 
 #endif
