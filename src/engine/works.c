@@ -348,7 +348,7 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         look_at_inbox_in(engine, mark->due_ns);
         if (!is_at_once) {
             log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"",
-                      take->text == NULL ? "" : take->text);
+                      buf_text(&take->text));
         }
         return;
     }

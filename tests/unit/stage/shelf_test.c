@@ -167,14 +167,14 @@ static void shelf_put__more_than_there_is_room_for__the_oldest_of_a_set_goes(voi
     size_t found = 0;
     size_t newest = 0;
     for (int i = 0; i < COUNT; i++) {
-        char id[16];
+        char id[32];
         (void)snprintf(id, sizeof id, "many-%d", i);
         struct subject subject = deliver(h, id, "alice");
         shelf_put(h->env.shelf, &subject);
         shelf_put(h->env.shelf, &subject); /* nothing: SUBJECT_NONE */
     }
     for (int i = 0; i < COUNT; i++) {
-        char id[16];
+        char id[32];
         (void)snprintf(id, sizeof id, "many-%d", i);
         bool is_there = is_on_shelf(h, id);
         found += is_there;
