@@ -21,7 +21,9 @@
 #include "stage/take_in.h"
 
 enum {
-    GROUP_MAX = 256, /* deliveries that share the syncs of a step */
+    GROUP_MAX = 256,       /* deliveries that share the syncs of a step */
+    EXTRACT_BACKLOG = 256, /* so many wait for a worker: drops get one worker at most, so that what
+                              is begun goes out first, and is still open (stage/shelf.h) */
     DROPS_MAX =
         20000,      /* found by one scan and waiting for a worker; the rest is found by the next */
     DEATHS_MAX = 3, /* workers that one drop or delivery may cost before it is set aside */

@@ -317,10 +317,17 @@ static void start_extract(struct engine *engine, int64_t now_ns)
     }
 }
 
+static bool may_take_in(const struct engine *engine)
+{
+    return engine->drops != NULL && engine->taken_count < GROUP_MAX &&
+           crew_has_room(engine->crew, &engine->intake_kind) &&
+           (engine->extract.count < EXTRACT_BACKLOG ||
+            crew_jobs(engine->crew, &engine->intake_kind) == 0);
+}
+
 void works_start(struct engine *engine, int64_t now_ns)
 {
-    while (engine->drops != NULL && crew_has_room(engine->crew, &engine->intake_kind) &&
-           engine->taken_count < GROUP_MAX) {
+    while (may_take_in(engine)) {
         size_t before = crew_busy(engine->crew);
         start_intake(engine, now_ns);
         if (crew_busy(engine->crew) == before && engine->fatal != RC_OK) {
@@ -362,7 +369,7 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         look_at_inbox_in(engine, mark->due_ns);
         if (!is_at_once) {
             log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"",
-                      take->text == NULL ? "" : take->text);
+                      buf_text(&take->text));
         }
         return;
     }

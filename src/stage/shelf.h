@@ -13,7 +13,7 @@
 
 #include "stage/subject.h"
 
-enum { SHELF_SETS = 256, SHELF_WAYS = 4 }; /* places for deliveries; each holds some 40 KiB */
+enum { SHELF_SETS = 128, SHELF_WAYS = 4 }; /* each delivery: a descriptor and some 40 KiB */
 
 struct shelf;
 

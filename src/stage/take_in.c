@@ -186,7 +186,7 @@ void take_in_release(struct take_in *take)
         fs_drop(&take->previous_fd);
         order_free(take->order);
         view_release(&take->view);
-        free(take->text);
+        buf_release(&take->text);
         free(take);
     }
 }
@@ -338,8 +338,8 @@ static enum rc write_journal(struct take_in *take, const struct stage_report *re
 /* Most have nothing to tell: no room is kept for it. Without memory it stays untold. */
 static void say(struct take_in *take, const char *text)
 {
-    free(take->text);
-    take->text = strdup(text);
+    buf_clear(&take->text);
+    buf_add_text(&take->text, text);
 }
 
 /* Decides by the report what becomes of one drop; the journal is written for those that are taken.

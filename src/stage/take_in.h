@@ -49,7 +49,7 @@ struct take_in {
                          revision */
     enum take_in_result result;
     enum delivery_state state;
-    char *text; /* of a refusal, or why it is left for later; NULL: none */
+    struct buf text; /* of a refusal, or why it is left for later; empty: none */
 };
 
 /*

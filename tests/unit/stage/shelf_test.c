@@ -163,22 +163,25 @@ static void shelf_take__moved_or_another_in_its_place__is_not_it(void **state)
 static void shelf_put__more_than_there_is_room_for__the_oldest_of_a_set_goes(void **state)
 {
     struct house_of_test *h = *state;
-    enum { COUNT = SHELF_WAYS * 3 };
+    enum { COUNT = SHELF_SETS * SHELF_WAYS * 5 / 4, NEWEST = 50 };
     size_t found = 0;
+    size_t newest = 0;
     for (int i = 0; i < COUNT; i++) {
-        char id[16];
+        char id[32];
         (void)snprintf(id, sizeof id, "many-%d", i);
         struct subject subject = deliver(h, id, "alice");
         shelf_put(h->env.shelf, &subject);
         shelf_put(h->env.shelf, &subject); /* nothing: SUBJECT_NONE */
     }
     for (int i = 0; i < COUNT; i++) {
-        char id[16];
+        char id[32];
         (void)snprintf(id, sizeof id, "many-%d", i);
-        found += is_on_shelf(h, id);
+        bool is_there = is_on_shelf(h, id);
+        found += is_there;
+        newest += is_there && i >= COUNT - NEWEST;
     }
-    assert_in_range(found, SHELF_WAYS, COUNT);
-    assert_true(found >= COUNT - 2); /* spread over the sets */
+    assert_in_range(found, COUNT / 2, SHELF_SETS * SHELF_WAYS);
+    assert_int_equal(newest, NEWEST);
 }
 
 static void shelf_put__no_shelf__is_closed(void **state)
