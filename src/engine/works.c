@@ -61,6 +61,10 @@ void works_open(struct engine *engine)
 
 /* --- batches --- */
 
+enum {
+    LISTS_FDS = HOUSE_CHANNELS * (SUPPRESS_LISTS_MAX + 1) + 8 /* behind the drops' own files */
+};
+
 static bool add_fd(struct crew_batch *batch, int fd)
 {
     if (fd >= 0 && batch->keep_count < CREW_FDS_MAX) {
@@ -155,29 +159,26 @@ static bool mark_intaking(struct engine *engine, const char *id, uint64_t ino)
     return true;
 }
 
-/* Opened anew for each worker: the lists are read as they are then. -1 where one cannot be opened.
- */
-static void open_suppress_lists(struct engine *engine, struct crew_batch *batch)
+/* Opened anew for each worker: the lists are read as they are then. */
+static void open_lists(struct engine *engine, struct crew_batch *batch)
 {
-    const struct texts lists = engine->house->channels[HOUSE_MAIL].suppress;
-    struct stage_env *env = &engine->env;
-    env->suppress_count = lists.count < SUPPRESS_LISTS_MAX ? lists.count : SUPPRESS_LISTS_MAX;
-    for (size_t i = 0; i < env->suppress_count; i++) {
-        env->suppress_fds[i] = open(lists.items[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (env->suppress_fds[i] < 0) {
-            log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened",
-                      lists.items[i]);
+    struct stage_lists *lists = &engine->env.lists;
+    lists_open(engine->house, spool_dir(engine->env.spool, SPOOL_QUARANTINE), lists);
+    for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
+        const struct channel_lists *own = &lists->channels[channel];
+        for (size_t i = 0; i < own->suppress_count; i++) {
+            if (own->suppress[i] == LIST_UNREADABLE) {
+                log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened",
+                          engine->house->channels[channel].suppress.items[i]);
+            }
+            (void)add_fd(batch, own->suppress[i]);
         }
-        (void)add_fd(batch, env->suppress_fds[i]);
+        if (own->quarantine == LIST_UNREADABLE) {
+            log_event(LOG_LEVEL_ERROR, "quarantine", NULL,
+                      "file=quarantine/%s.csv cannot be opened", house_channel_name(channel));
+        }
+        (void)add_fd(batch, own->quarantine);
     }
-}
-
-static void close_suppress_lists(struct engine *engine)
-{
-    for (size_t i = 0; i < engine->env.suppress_count; i++) {
-        fs_drop(&engine->env.suppress_fds[i]);
-    }
-    engine->env.suppress_count = 0;
 }
 
 static void start_intake(struct engine *engine, int64_t now_ns)
@@ -189,7 +190,7 @@ static void start_intake(struct engine *engine, int64_t now_ns)
     while (engine->drops != NULL && batch.job_count < CREW_JOBS_MAX &&
            batch.dir_count + 2 <= WORKER_DIRS_MAX &&
            (batch.job_count == 0 || bytes + engine->drops->drop.size_bytes <= INTAKE_BATCH_BYTES) &&
-           batch.keep_count + DROP_FILES_MAX + 8 < CREW_FDS_MAX) {
+           batch.keep_count + DROP_FILES_MAX + LISTS_FDS < CREW_FDS_MAX) {
         struct waiting_drop *waiting = take_drop(engine);
         struct take_in *take = begin_drop(engine, &waiting->drop, now_ns);
         door_moves_remove(engine->inbox_moves, waiting->drop.name);
@@ -215,9 +216,9 @@ static void start_intake(struct engine *engine, int64_t now_ns)
         return;
     }
     struct err err = {{0}};
-    open_suppress_lists(engine, &batch);
+    open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    close_suppress_lists(engine);
+    lists_close(&engine->env.lists);
     for (size_t i = 0; i < batch.job_count; i++) {
         struct take_in *take = batch.jobs[i].ctx;
         take_in_forked(take);
@@ -278,9 +279,9 @@ static void start_extract(struct engine *engine, int64_t now_ns)
         return;
     }
     struct err err = {{0}};
-    open_suppress_lists(engine, &batch);
+    open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    close_suppress_lists(engine);
+    lists_close(&engine->env.lists);
     for (size_t i = 0; rc != RC_OK && i < batch.job_count; i++) {
         struct extract *extract = batch.jobs[i].ctx;
         struct item *item = items_find(engine->items, extract->subject.id);

@@ -7,6 +7,7 @@
 #include "conf/house.h"
 #include "ledger/ledger.h"
 #include "spool/stage.h"
+#include "stage/lists.h"
 
 #include <stdint.h>
 
@@ -14,8 +15,7 @@ enum {
     /* Bytes of the small files that a delivery's directory holds and we read whole. */
     SETTINGS_BYTES_MAX = 4 << 20,
     BASIS_BYTES_MAX = 1 << 20,
-    TARGET_BYTES_MAX = 8 << 20,
-    SUPPRESS_LISTS_MAX = 64 /* as many as an audience takes */
+    TARGET_BYTES_MAX = 8 << 20
 };
 
 struct stage_env {
@@ -23,11 +23,8 @@ struct stage_env {
     const struct house *house;
     struct ledger *cost;
     struct ledger *stock;
-    int64_t group_gid; /* of the operators; -1: the process's */
-    /* The channel's suppression lists, opened for the next worker, which can open no path itself.
-     */
-    int suppress_fds[SUPPRESS_LISTS_MAX];
-    size_t suppress_count;
+    int64_t group_gid;        /* of the operators; -1: the process's */
+    struct stage_lists lists; /* opened for the next worker, which can open no path itself */
 };
 
 #endif

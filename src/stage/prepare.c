@@ -165,7 +165,7 @@ static enum rc open_selection(struct preparation *p, struct err *err)
 {
     struct selection_wants wants = {.dirfd = p->options->dirfd,
                                     .house = p->options->house,
-                                    .suppress_fds = p->options->suppress_fds,
+                                    .lists = p->options->lists,
                                     .revision = p->options->revision,
                                     .is_counting = true,
                                     .created_ns = clock_now_ns(),

@@ -169,48 +169,75 @@ static enum rc open_extraction(struct opening *o, struct err *err)
 
 /* --- reach --- */
 
-/* Online: an empty address reaches nobody. */
+/* Online: who is in quarantine, and who has no address. */
 static enum audience_cause check_reach(void *ctx, unsigned thread, const struct audience_row *row)
 {
-    const struct selection_reach *reach = ctx;
-    (void)thread;
-    return row->fields[reach->address].len == 0 ? CAUSE_INCOMPLETE_ADDRESS : CAUSE_NONE;
+    struct selection_reach *reach = ctx;
+    struct slice address = row->fields[reach->address];
+    bool is_in = false;
+    /* What cannot be asked counts as in: better one too few than one too many. */
+    if (quarantine_has(reach->quarantine, address, row->fields[reach->key], &reach->scratch[thread],
+                       &is_in, NULL) != RC_OK ||
+        is_in) {
+        return CAUSE_QUARANTINED;
+    }
+    return address.len == 0 ? CAUSE_INCOMPLETE_ADDRESS : CAUSE_NONE;
 }
 
-static enum rc find_address(const struct order *order, const char *const *columns, size_t count,
-                            struct selection_reach *out, struct err *err)
+static enum rc open_quarantine(struct opening *o, struct err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(columns[i], order->target.address) == 0) {
-            out->address = i;
-            return RC_OK;
-        }
+    int channel = o->order->channel;
+    int fd = o->wants->lists->channels[channel].quarantine;
+    char name[QUARANTINE_FILE_BYTES + 16];
+    char file[QUARANTINE_FILE_BYTES];
+    (void)snprintf(name, sizeof name, "quarantine/%s",
+                   quarantine_file(house_channel_name(channel), file));
+    enum rc rc =
+        fd == LIST_UNREADABLE
+            ? err_set(err, RC_TEMP, "%s cannot be read; nobody is selected without it", name)
+            : quarantine_load(fd, name, &o->out->reach.quarantine, err);
+    /* It is no fault of the delivery: it waits until somebody has mended the file. */
+    return rc == RC_PERM || rc == RC_RANGE ? RC_TEMP : rc;
+}
+
+static size_t column_of(const char *const *columns, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && strcmp(columns[i], name) != 0) {
+        i++;
     }
-    const char *nearest = name_nearest(slice_of(order->target.address), columns, count);
-    return err_set(err, RC_PERM, "%s:1: no column \"%s\" for the address; %s%s%s",
-                   order->target.file, order->target.address,
-                   nearest == NULL ? "name it in target: address = \"...\"" : "did you mean \"",
-                   nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
+    return i;
+}
+
+static enum rc find_reach(const struct order *order, const char *const *columns, size_t count,
+                          struct selection_reach *out, struct err *err)
+{
+    const char *address = order->target.address;
+    out->address = column_of(columns, count, address);
+    out->key = column_of(columns, count, order->target.key); /* the audience has found it */
+    if (out->address < count && out->key < count) {
+        return RC_OK;
+    }
+    const char *nearest = name_nearest(slice_of(address), columns, count);
+    if (nearest == NULL) {
+        return err_set(err, RC_PERM,
+                       "%s:1: no column \"%s\" for the address; name it in target: address",
+                       order->target.file, address);
+    }
+    return err_set(err, RC_PERM, "%s:1: no column \"%s\" for the address; did you mean \"%s\"?",
+                   order->target.file, address, nearest);
 }
 
 /* --- audience --- */
 
-/* A list of the channel: handed over opened by the daemon, or opened by its path. */
-static enum rc open_house_list(struct opening *o, struct audience_list *list, size_t i,
-                               struct err *err)
+/* A list of the channel, handed over opened: the jobs of a worker share the descriptor, each reads
+ * it from its start. */
+static enum rc take_house_list(const struct channel_lists *lists, struct audience_list *list,
+                               size_t i, struct err *err)
 {
-    if (o->wants->suppress_fds != NULL) {
-        list->fd = o->wants->suppress_fds[i];
-        /* The jobs of a worker share the descriptor; each reads it from its start. */
-        if (list->fd >= 0 && lseek(list->fd, 0, SEEK_SET) == 0) {
-            return RC_OK;
-        }
-    } else {
-        list->fd = open(list->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (list->fd >= 0) {
-            o->out->fds[o->out->fd_count++] = list->fd;
-            return RC_OK;
-        }
+    list->fd = i < lists->suppress_count ? lists->suppress[i] : LIST_UNREADABLE;
+    if (list->fd >= 0 && lseek(list->fd, 0, SEEK_SET) == 0) {
+        return RC_OK;
     }
     return err_set(
         err, RC_TEMP,
@@ -237,7 +264,8 @@ static enum rc open_lists(struct opening *o, struct audience_options *options, s
     }
     for (size_t i = own.count; rc == RC_OK && i < count; i++) {
         lists[i] = (struct audience_list){.name = house.items[i - own.count]};
-        rc = open_house_list(o, &lists[i], i - own.count, err);
+        rc = take_house_list(&o->wants->lists->channels[o->order->channel], &lists[i],
+                             i - own.count, err);
     }
     options->exclude = lists;
     options->exclude_count = count;
@@ -349,12 +377,14 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
         out->bytes = (uint64_t)status.st_size;
     }
     bool is_online = order->channel != HOUSE_MAIL;
-    rc = rc == RC_OK && !is_online ? open_extraction(&o, err) : rc;
+    if (rc == RC_OK) {
+        rc = is_online ? open_quarantine(&o, err) : open_extraction(&o, err);
+    }
     rc = rc == RC_OK ? open_audience(&o, recipients, err) : rc;
     if (rc == RC_OK) {
         size_t count = 0;
         const char *const *columns = audience_columns(out->audience, &count);
-        rc = is_online ? find_address(order, columns, count, &out->reach, err)
+        rc = is_online ? find_reach(order, columns, count, &out->reach, err)
                        : extraction_compile(out->extraction, columns, count, err);
     }
     return rc;
@@ -364,6 +394,10 @@ void selection_close(struct selection *selection)
 {
     audience_free(selection->audience);
     extraction_free(selection->extraction);
+    quarantine_free(selection->reach.quarantine);
+    for (size_t i = 0; i < AUDIENCE_THREADS_MAX; i++) {
+        buf_release(&selection->reach.scratch[i]);
+    }
     for (size_t i = 0; i < selection->fd_count; i++) {
         fs_drop(&selection->fds[i]);
     }

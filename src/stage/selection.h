@@ -8,16 +8,19 @@
 #ifndef POSTROOM_STAGE_SELECTION_H
 #define POSTROOM_STAGE_SELECTION_H
 
+#include "audience/audience.h"
 #include "base/arena.h"
 #include "base/name.h"
+#include "channel/quarantine.h"
 #include "delivery/order.h"
 #include "pack/extraction.h"
+#include "stage/lists.h"
 #include "sys/progress.h"
 
 struct selection_wants {
-    int dirfd;                 /* holds the files that the order names */
-    const struct house *house; /* suppression lists of the channel, memory, threads */
-    const int *suppress_fds;   /* its suppression lists, opened; NULL: opened here by their paths */
+    int dirfd;                       /* holds the files that the order names */
+    const struct house *house;       /* names of the suppression lists, memory, threads */
+    const struct stage_lists *lists; /* who is not contacted on the order's channel */
     uint64_t revision;
     bool is_counting;           /* nothing is rendered or ordered */
     int64_t created_ns;         /* when the rows are fixed: the date in names */
@@ -27,7 +30,10 @@ struct selection_wants {
 
 /* Online: who can be sent to at all. */
 struct selection_reach {
-    size_t address; /* column of the recipients */
+    size_t address; /* columns of the recipients */
+    size_t key;
+    struct quarantine *quarantine;
+    struct buf scratch[AUDIENCE_THREADS_MAX];
 };
 
 struct selection {
