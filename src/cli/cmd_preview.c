@@ -138,7 +138,7 @@ static int run(struct preview *preview, struct subject *subject)
         [HOUSE_WINDOWS_1252] = ENCODING_WINDOWS_1252,
     };
     const char *parent = getenv("TMPDIR");
-    struct selection selection;
+    struct selection selection = {.arena = ARENA_EMPTY};
     struct err err = {{0}};
     int spill = -1;
     int code = check_permission(subject);
