@@ -224,6 +224,17 @@ static int open_spill_dir(void)
                 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* A quarantine that the caller may not read is left out: the daemon looks at it. */
+static void open_lists(const struct cli *cli, struct stage_lists *out)
+{
+    lists_open(cli->house, cli->spool == NULL ? -1 : spool_dir(cli->spool, SPOOL_QUARANTINE), out);
+    for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
+        if (out->channels[channel].quarantine == LIST_UNREADABLE) {
+            out->channels[channel].quarantine = LIST_NONE;
+        }
+    }
+}
+
 int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **out)
 {
     struct order_dropper dropper;
@@ -238,7 +249,9 @@ int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **o
     problems_init(&checking->problems);
     checking->cli = cli;
     *out = checking;
+    struct stage_lists lists;
     struct prepare_options options = {.dirfd = dirfd,
+                                      .lists = &lists,
                                       .previous_fd = -1,
                                       .is_dry = true,
                                       .spill_fd = -1,
@@ -255,7 +268,9 @@ int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **o
     options.cell = &cell;
     options.spill_fd = open_spill_dir();
     struct job job = {.options = options, .checking = checking, .err = &err};
+    open_lists(cli, &lists);
     enum rc rc = count_rows(&job, cli->has_bars);
+    lists_close(&lists);
     fs_drop(&options.spill_fd);
     struct prepared *prepared = &checking->prepared;
     if (rc == RC_OK && !prepared->has_bad_rows && cli->spool != NULL) {

@@ -151,6 +151,16 @@ int cmd_release(struct cli *cli, int argc, char **argv)
     return on_deliveries(cli, argc, argv, VERB_RELEASE);
 }
 
+int cmd_pause(struct cli *cli, int argc, char **argv)
+{
+    return on_deliveries(cli, argc, argv, VERB_PAUSE);
+}
+
+int cmd_resume(struct cli *cli, int argc, char **argv)
+{
+    return on_deliveries(cli, argc, argv, VERB_RESUME);
+}
+
 int cmd_stop(struct cli *cli, int argc, char **argv)
 {
     return on_deliveries(cli, argc, argv, VERB_STOP);

@@ -138,7 +138,7 @@ static int run(struct preview *preview, struct subject *subject)
         [HOUSE_WINDOWS_1252] = ENCODING_WINDOWS_1252,
     };
     const char *parent = getenv("TMPDIR");
-    struct selection selection;
+    struct selection selection = {.arena = ARENA_EMPTY};
     struct err err = {{0}};
     int spill = -1;
     int code = check_permission(subject);
@@ -151,7 +151,10 @@ static int run(struct preview *preview, struct subject *subject)
     preview_codes_of(encodings[subject->order->layout.encoding], &preview->codes);
     /* A large target is ordered on disk, in files without a name. */
     (void)!cli_folder_open(parent == NULL || parent[0] == '\0' ? "/tmp" : parent, &spill, NULL);
+    struct stage_lists lists;
+    lists_open(preview->cli->house, -1, &lists); /* paper has no quarantine */
     struct selection_wants wants = {.dirfd = subject->dirfd,
+                                    .lists = &lists,
                                     .house = preview->cli->house,
                                     .revision = subject->view.revision,
                                     .created_ns = clock_now_ns(),
@@ -159,6 +162,7 @@ static int run(struct preview *preview, struct subject *subject)
     enum rc rc = selection_open(subject->order, &wants, &selection, &err);
     rc = rc == RC_OK ? print_rows(preview, &selection, &err) : rc;
     selection_close(&selection);
+    lists_close(&lists);
     fs_drop(&spill);
     return rc == RC_OK ? EX_OK : cli_fail(rc, &err);
 }

@@ -146,9 +146,9 @@ static void resolve_email(struct order_case *c)
     content->from = content->from == NULL ? channel->from : content->from;
     content->reply_to = content->reply_to == NULL ? channel->reply_to : content->reply_to;
     if (content->unsubscribe.url == NULL && content->unsubscribe.mailto == NULL) {
-        content->unsubscribe = channel->unsubscribe;
+        content->unsubscribe = channel->unsubscribe; /* the secret is not frozen: who sends looks it
+                                                        up in the house */
     }
-    content->unsubscribe.secret_file = NULL; /* looked up in the house by who sends */
     want(c, content->subject, "subject", "subject = \"Hello {{first_name}}\";");
     if (content->html == NULL) {
         want(c, content->text, "text", "text = \"mail.txt\"; or html = \"mail.html\";");

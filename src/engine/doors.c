@@ -247,6 +247,9 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
         engine->counters.decided++;
         engine->is_unsynced = true;
         (void)item_at(engine, decided.id, decided.state);
+        if (decided.recalls_worker) {
+            (void)sends_recall(engine, decided.id);
+        }
         break;
     case RC_PERM:
         engine->counters.refused++;
@@ -254,7 +257,7 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
     case RC_GONE:
         break;
     case RC_TEMP:
-        if (decided.ends_worker) {
+        if (decided.ends_worker && !sends_recall(engine, decided.id)) {
             crew_end_job(engine->crew, decided.id);
         }
         look_again(next_ns, now_ns + DECISION_RETRY_NS);

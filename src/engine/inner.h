@@ -137,10 +137,9 @@ void works_commit(struct engine *engine, int64_t now_ns);
 void works_release(struct engine *engine);
 void works_add_fd(struct crew_batch *batch, int fd);
 void works_add_dir(struct crew_batch *batch, int dirfd, enum worker_access access);
-/* works_open_lists - of who is not to be contacted, for the next worker; close them once it is
+/* works_open_lists - of who is not to be contacted, for the next worker; lists_close() once it is
  * forked */
 void works_open_lists(struct engine *engine, struct crew_batch *batch);
-void works_close_lists(struct engine *engine);
 
 /* sends.c */
 enum rc sends_open(struct engine *engine, struct err *err) MUST_CHECK;

@@ -85,7 +85,7 @@ static uint64_t lists_sum(const struct engine *engine, int channel)
         sum = stamp_of(AT_FDCWD, paths.items[i], sum);
     }
     return stamp_of(spool_dir(engine->env.spool, SPOOL_QUARANTINE),
-                    quarantine_file(house_channel_words[channel], file), sum);
+                    quarantine_file(house_channel_name(channel), file), sum);
 }
 
 struct recall {
@@ -170,7 +170,7 @@ static enum rc start_worker(struct engine *engine, struct send *send, struct err
     add_system_dirs(&batch, system_fds, &system_count);
     works_open_lists(engine, &batch);
     enum rc rc = crew_start(sends->crew, &batch, err);
-    works_close_lists(engine);
+    lists_close(&engine->env.lists);
     for (size_t i = 0; i < system_count; i++) {
         fs_drop(&system_fds[i]);
     }

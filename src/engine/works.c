@@ -3,7 +3,6 @@
  */
 #include "engine/inner.h"
 
-#include "channel/quarantine.h"
 #include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -62,6 +61,10 @@ void works_open(struct engine *engine)
 }
 
 /* --- batches --- */
+
+enum {
+    LISTS_FDS = HOUSE_CHANNELS * (SUPPRESS_LISTS_MAX + 1) + 8 /* behind the drops' own files */
+};
 
 void works_add_fd(struct crew_batch *batch, int fd)
 {
@@ -156,49 +159,25 @@ static bool mark_intaking(struct engine *engine, const char *id, uint64_t ino)
     return true;
 }
 
-static int open_list(struct crew_batch *batch, const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened", path);
-    }
-    works_add_fd(batch, fd);
-    return fd;
-}
-
-/* Opened anew for each worker: the lists are read as they are then. -1 where one cannot be opened.
- */
+/* Opened anew for each worker: the lists are read as they are then. */
 void works_open_lists(struct engine *engine, struct crew_batch *batch)
 {
-    int quarantine = spool_dir(engine->env.spool, SPOOL_QUARANTINE);
+    struct stage_lists *lists = &engine->env.lists;
+    lists_open(engine->house, spool_dir(engine->env.spool, SPOOL_QUARANTINE), lists);
     for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
-        const struct texts paths = engine->house->channels[channel].suppress;
-        struct channel_lists *lists = &engine->env.lists[channel];
-        char file[QUARANTINE_FILE_BYTES];
-        struct err err = {{0}};
-        lists->suppress_count =
-            paths.count < SUPPRESS_LISTS_MAX ? paths.count : SUPPRESS_LISTS_MAX;
-        for (size_t i = 0; i < lists->suppress_count; i++) {
-            lists->suppress_fds[i] = open_list(batch, paths.items[i]);
+        const struct channel_lists *own = &lists->channels[channel];
+        for (size_t i = 0; i < own->suppress_count; i++) {
+            if (own->suppress[i] == LIST_UNREADABLE) {
+                log_event(LOG_LEVEL_ERROR, "suppress-list", NULL, "file=%s cannot be opened",
+                          engine->house->channels[channel].suppress.items[i]);
+            }
+            works_add_fd(batch, own->suppress[i]);
         }
-        lists->quarantine_fd = -1;
-        if (channel != HOUSE_MAIL &&
-            fs_open_regular(quarantine, quarantine_file(house_channel_words[channel], file),
-                            &lists->quarantine_fd, &err) == RC_OK) {
-            works_add_fd(batch, lists->quarantine_fd);
+        if (own->quarantine == LIST_UNREADABLE) {
+            log_event(LOG_LEVEL_ERROR, "quarantine", NULL,
+                      "file=quarantine/%s.csv cannot be opened", house_channel_name(channel));
         }
-    }
-}
-
-void works_close_lists(struct engine *engine)
-{
-    for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
-        struct channel_lists *lists = &engine->env.lists[channel];
-        for (size_t i = 0; i < lists->suppress_count; i++) {
-            fs_drop(&lists->suppress_fds[i]);
-        }
-        lists->suppress_count = 0;
-        fs_drop(&lists->quarantine_fd);
+        works_add_fd(batch, own->quarantine);
     }
 }
 
@@ -211,7 +190,7 @@ static void start_intake(struct engine *engine, int64_t now_ns)
     while (engine->drops != NULL && batch.job_count < CREW_JOBS_MAX &&
            batch.dir_count + 2 <= WORKER_DIRS_MAX &&
            (batch.job_count == 0 || bytes + engine->drops->drop.size_bytes <= INTAKE_BATCH_BYTES) &&
-           batch.keep_count + DROP_FILES_MAX + 8 < CREW_FDS_MAX) {
+           batch.keep_count + DROP_FILES_MAX + LISTS_FDS < CREW_FDS_MAX) {
         struct waiting_drop *waiting = take_drop(engine);
         struct take_in *take = begin_drop(engine, &waiting->drop, now_ns);
         door_moves_remove(engine->inbox_moves, waiting->drop.name);
@@ -239,7 +218,7 @@ static void start_intake(struct engine *engine, int64_t now_ns)
     struct err err = {{0}};
     works_open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    works_close_lists(engine);
+    lists_close(&engine->env.lists);
     for (size_t i = 0; i < batch.job_count; i++) {
         struct take_in *take = batch.jobs[i].ctx;
         take_in_forked(take);
@@ -302,7 +281,7 @@ static void start_extract(struct engine *engine, int64_t now_ns)
     struct err err = {{0}};
     works_open_lists(engine, &batch);
     enum rc rc = crew_start(engine->crew, &batch, &err);
-    works_close_lists(engine);
+    lists_close(&engine->env.lists);
     for (size_t i = 0; rc != RC_OK && i < batch.job_count; i++) {
         struct extract *extract = batch.jobs[i].ctx;
         struct item *item = items_find(engine->items, extract->subject.id);

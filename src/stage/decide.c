@@ -9,6 +9,7 @@
 #include "stage/cost.h"
 #include "stage/hand_over.h"
 #include "stage/prepare.h"
+#include "stage/send.h"
 #include "stage/take_in.h"
 #include "stage/target.h"
 #include "stage/undo.h"
@@ -263,6 +264,10 @@ static enum delivery_event event_of(enum verb verb)
         return EVENT_HELD;
     case VERB_RELEASE:
         return EVENT_RELEASED;
+    case VERB_PAUSE:
+        return EVENT_PAUSED;
+    case VERB_RESUME:
+        return EVENT_RESUMED;
     case VERB_STOP:
         return EVENT_STOPPED;
     default:
@@ -317,6 +322,9 @@ static enum rc make_effects(struct weighing *w, struct err *err)
     }
     /* The file has to be in its place on disk before the ledgers say that it was obeyed. */
     enum rc rc = spool_sync(w->env->spool, err);
+    if (w->subject.order->channel != HOUSE_MAIL) {
+        return rc == RC_OK ? send_spend(w->env, &w->subject, w->now_ns, err) : rc;
+    }
     if (rc == RC_OK && w->subject.stage == STAGE_OUTBOX) {
         rc = hand_over_recall(w->env, &w->subject, err);
     }
@@ -379,7 +387,7 @@ static void weighing_release(struct weighing *w)
  * once. */
 static bool can_be_beside_worker(enum verb verb)
 {
-    return verb == VERB_HOLD || verb == VERB_RELEASE;
+    return verb == VERB_HOLD || verb == VERB_RELEASE || verb == VERB_PAUSE || verb == VERB_RESUME;
 }
 
 enum rc decide_file(const struct stage_env *env, int door, const char *folder, const char *name,
@@ -412,6 +420,7 @@ enum rc decide_file(const struct stage_env *env, int door, const char *folder, c
             out->is_unfinished = rc != RC_OK;
         }
         out->state = w.subject.view.state;
+        out->recalls_worker = rc == RC_OK && w.decision.verb == VERB_PAUSE;
     } else if (rc == RC_PERM || rc == RC_STATE || rc == RC_CORRUPT) {
         rc = RC_PERM;
         struct err own = {{0}};

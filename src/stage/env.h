@@ -7,6 +7,7 @@
 #include "conf/house.h"
 #include "ledger/ledger.h"
 #include "spool/stage.h"
+#include "stage/lists.h"
 
 #include <stdint.h>
 
@@ -21,15 +22,7 @@ enum {
     /* Bytes of the small files that a delivery's directory holds and we read whole. */
     SETTINGS_BYTES_MAX = 4 << 20,
     BASIS_BYTES_MAX = 1 << 20,
-    TARGET_BYTES_MAX = 8 << 20,
-    SUPPRESS_LISTS_MAX = 64 /* as many as an audience takes */
-};
-
-/* Who is not to be contacted on a channel: its suppression lists and its quarantine. */
-struct channel_lists {
-    int suppress_fds[SUPPRESS_LISTS_MAX]; /* in the order of the house; -1: cannot be read */
-    size_t suppress_count;
-    int quarantine_fd; /* -1: nobody is in it */
+    TARGET_BYTES_MAX = 8 << 20
 };
 
 struct stage_env {
@@ -37,10 +30,9 @@ struct stage_env {
     const struct house *house;
     struct ledger *cost;
     struct ledger *stock;
-    struct shelf *shelf; /* deliveries kept open between steps; NULL: none are */
-    int64_t group_gid;   /* of the operators; -1: the process's */
-    /* Opened for the next worker, which can open no path itself. */
-    struct channel_lists lists[HOUSE_CHANNELS];
+    struct shelf *shelf;      /* deliveries kept open between steps; NULL: none are */
+    int64_t group_gid;        /* of the operators; -1: the process's */
+    struct stage_lists lists; /* opened for the next worker, which can open no path itself */
 };
 
 #endif

@@ -132,7 +132,7 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     if (rc == RC_OK) {
         struct selection_wants wants = {.dirfd = extract->subject.dirfd,
                                         .house = extract->env->house,
-                                        .lists = &extract->env->lists[extract->subject.order->channel],
+                                        .lists = &extract->env->lists,
                                         .revision = extract->subject.view.revision,
                                         .created_ns = extract->created_ns,
                                         .spill_fd = out_dirfd,

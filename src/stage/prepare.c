@@ -179,7 +179,7 @@ static enum rc open_selection(struct preparation *p, struct err *err)
 {
     struct selection_wants wants = {.dirfd = p->options->dirfd,
                                     .house = p->options->house,
-                                    .lists = p->options->lists == NULL ? NULL : &p->options->lists[p->order->channel],
+                                    .lists = p->options->lists,
                                     .revision = p->options->revision,
                                     .is_counting = true,
                                     .created_ns = clock_now_ns(),

@@ -13,6 +13,7 @@
 #include "delivery/order.h"
 #include "delivery/step.h"
 #include "money/lines.h"
+#include "stage/lists.h"
 #include "stage/report.h"
 #include "sys/progress.h"
 
@@ -23,7 +24,7 @@ struct prepare_options {
     bool is_dry;     /* `check`: nothing is written */
     int spill_fd;    /* directory for what does not fit into memory; -1: none */
     const struct house *house;
-    const struct channel_lists *lists; /* of every channel, as in struct selection_wants; NULL */
+    const struct stage_lists *lists;
     const struct order_dropper *dropper;
     const char *id;
     uint64_t revision;

@@ -172,16 +172,16 @@ static enum rc open_extraction(struct opening *o, struct err *err)
 
 /* --- reach --- */
 
-/* Online: an address that is no good to be used, that there is not, that is none. A fault of memory
- * lets a row pass: the sending asks again. */
+/* Online: who is in quarantine, who has no address, and who has none that can be used. */
 static enum audience_cause check_reach(void *ctx, unsigned thread, const struct audience_row *row)
 {
     struct selection_reach *reach = ctx;
     struct slice address = row->fields[reach->address];
     struct mailbox_address parsed;
     bool is_in = false;
+    /* What cannot be asked counts as in: better one too few than one too many. */
     if (quarantine_has(reach->quarantine, address, row->fields[reach->key], &reach->scratch[thread],
-                       &is_in, NULL) == RC_OK &&
+                       &is_in, NULL) != RC_OK ||
         is_in) {
         return CAUSE_QUARANTINED;
     }
@@ -223,12 +223,20 @@ static enum rc find_column(const struct order *order, const char *name, const ch
                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
 }
 
-static enum rc load_quarantine(struct opening *o, struct err *err)
+static enum rc open_quarantine(struct opening *o, struct err *err)
 {
+    int channel = o->order->channel;
+    int fd = o->wants->lists->channels[channel].quarantine;
+    char name[QUARANTINE_FILE_BYTES + 16];
     char file[QUARANTINE_FILE_BYTES];
-    int fd = o->wants->lists == NULL ? -1 : o->wants->lists->quarantine_fd;
-    return quarantine_load(fd, quarantine_file(house_channel_words[o->order->channel], file),
-                           &o->out->reach->quarantine, err);
+    (void)snprintf(name, sizeof name, "quarantine/%s",
+                   quarantine_file(house_channel_name(channel), file));
+    enum rc rc =
+        fd == LIST_UNREADABLE
+            ? err_set(err, RC_TEMP, "%s cannot be read; nobody is selected without it", name)
+            : quarantine_load(fd, name, &o->out->reach->quarantine, err);
+    /* It is no fault of the delivery: it waits until somebody has mended the file. */
+    return rc == RC_PERM || rc == RC_RANGE ? RC_TEMP : rc;
 }
 
 /* The messages, over the recipients' columns; which of these they use is what has to be kept. */
@@ -266,7 +274,7 @@ static enum rc open_reach(struct opening *o, struct err *err)
              ? find_column(order, order->target.key, "key", columns, count, &reach->key, err)
              : rc;
     reach->is_email = order->channel == HOUSE_EMAIL;
-    rc = rc == RC_OK ? load_quarantine(o, err) : rc;
+    rc = rc == RC_OK ? open_quarantine(o, err) : rc;
     return rc == RC_OK ? open_content(o, columns, count, err) : rc;
 }
 
@@ -282,22 +290,14 @@ static void close_reach(struct selection_reach *reach)
 
 /* --- audience --- */
 
-/* A list of the channel: handed over opened by the daemon, or opened by its path. */
-static enum rc open_house_list(struct opening *o, struct audience_list *list, size_t i,
-                               struct err *err)
+/* A list of the channel, handed over opened: the jobs of a worker share the descriptor, each reads
+ * it from its start. */
+static enum rc take_house_list(const struct channel_lists *lists, struct audience_list *list,
+                               size_t i, struct err *err)
 {
-    if (o->wants->lists != NULL) {
-        list->fd = o->wants->lists->suppress_fds[i];
-        /* The jobs of a worker share the descriptor; each reads it from its start. */
-        if (list->fd >= 0 && lseek(list->fd, 0, SEEK_SET) == 0) {
-            return RC_OK;
-        }
-    } else {
-        list->fd = open(list->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (list->fd >= 0) {
-            o->out->fds[o->out->fd_count++] = list->fd;
-            return RC_OK;
-        }
+    list->fd = i < lists->suppress_count ? lists->suppress[i] : LIST_UNREADABLE;
+    if (list->fd >= 0 && lseek(list->fd, 0, SEEK_SET) == 0) {
+        return RC_OK;
     }
     return err_set(
         err, RC_TEMP,
@@ -324,7 +324,8 @@ static enum rc open_lists(struct opening *o, struct audience_options *options, s
     }
     for (size_t i = own.count; rc == RC_OK && i < count; i++) {
         lists[i] = (struct audience_list){.name = house.items[i - own.count]};
-        rc = open_house_list(o, &lists[i], i - own.count, err);
+        rc = take_house_list(&o->wants->lists->channels[o->order->channel], &lists[i],
+                             i - own.count, err);
     }
     options->exclude = lists;
     options->exclude_count = count;

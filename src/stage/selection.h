@@ -9,19 +9,20 @@
 #ifndef POSTROOM_STAGE_SELECTION_H
 #define POSTROOM_STAGE_SELECTION_H
 
+#include "audience/audience.h"
 #include "base/arena.h"
 #include "base/name.h"
+#include "channel/quarantine.h"
 #include "delivery/order.h"
 #include "pack/extraction.h"
 #include "stage/content.h"
-#include "stage/env.h"
+#include "stage/lists.h"
 #include "sys/progress.h"
 
 struct selection_wants {
     int dirfd;                 /* holds the files that the order names */
     const struct house *house; /* suppression lists of the channel, memory, threads */
-    /* Opened by the daemon; NULL: the suppression lists are opened here by their paths. */
-    const struct channel_lists *lists;
+    const struct stage_lists *lists; /* who is not contacted on the order's channel */
     uint64_t revision;
     bool is_counting;           /* nothing is rendered or ordered */
     int64_t created_ns;         /* when the rows are fixed: the date in names */

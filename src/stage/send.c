@@ -73,7 +73,7 @@ static enum rc open_channel(struct send *send, struct err *err)
     const struct house_channel *channel = &send->env->house->channels[kind];
     enum rc rc = open_keys(channel, &send->keys, err);
     if (rc == RC_OK && is_embedded(channel)) {
-        rc = spool_messages(send->env->spool, house_channel_words[kind], &send->messages_fd, err);
+        rc = spool_messages(send->env->spool, house_channel_name(kind), &send->messages_fd, err);
     }
     return rc;
 }
@@ -147,7 +147,7 @@ static enum rc add_unreachable(struct csv_cursor *cursor, const char *id, struct
 static enum rc take_unreachable(const struct stage_env *env, const struct subject *subject,
                                 struct err *err)
 {
-    const char *channel = house_channel_words[subject->order->channel];
+    const char *channel = house_channel_name(subject->order->channel);
     char name[sizeof SEND_DIR "/" + QUARANTINE_FILE_BYTES] = SEND_DIR "/";
     struct arena arena = ARENA_EMPTY;
     struct csv_cursor *cursor = NULL;

@@ -163,7 +163,7 @@ enum rc sending_open(struct sending *sending, struct err *err)
     rc = rc == RC_OK ? decide_uncertain(sending, err) : rc;
     if (rc == RC_OK && send->proof == 0) {
         rc = unwanted_load(send->env->house, sending->order->channel,
-                           &send->env->lists[sending->order->channel], sending->order->target.key,
+                           &send->env->lists.channels[sending->order->channel], sending->order->target.key,
                            &sending->unwanted, err);
     }
     rc = rc == RC_OK ? open_content(sending, err) : rc;

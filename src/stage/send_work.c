@@ -128,7 +128,7 @@ static enum rc note_unreachable(struct sending *sending, enum rc rc, struct err 
     rc = rc == RC_OK ? buf_ok(&texts, err) : rc;
     if (rc == RC_OK && count > 0) {
         rc = fs_open_dir(sending->send->dirfd, SEND_DIR, &dirfd, err);
-        rc = rc == RC_OK ? quarantine_add(dirfd, house_channel_words[sending->order->channel],
+        rc = rc == RC_OK ? quarantine_add(dirfd, house_channel_name(sending->order->channel),
                                           entries, count, NULL, err)
                          : rc;
     }

@@ -218,7 +218,7 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
                                           .previous_fd = take->previous_fd,
                                           .spill_fd = take->staged_fd,
                                           .house = take->env->house,
-                                          .lists = take->env->lists,
+                                          .lists = &take->env->lists,
                                           .dropper = &take->dropper,
                                           .id = take->id,
                                           .revision = take->revision,

@@ -57,11 +57,11 @@ enum rc unwanted_load(const struct house *house, int channel, const struct chann
                 (uint64_t)(uintptr_t)unwanted ^ (uint64_t)getpid() << 32);
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < lists->suppress_count && i < names.count; i++) {
-        rc = add_list(unwanted, lists->suppress_fds[i], names.items[i], key, err);
+        rc = add_list(unwanted, lists->suppress[i], names.items[i], key, err);
     }
     if (rc == RC_OK) {
-        rc = quarantine_load(lists->quarantine_fd,
-                             quarantine_file(house_channel_words[channel], file),
+        rc = quarantine_load(lists->quarantine,
+                             quarantine_file(house_channel_name(channel), file),
                              &unwanted->quarantine, err);
     }
     if (rc != RC_OK) {

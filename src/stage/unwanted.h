@@ -7,9 +7,8 @@
 #ifndef POSTROOM_STAGE_UNWANTED_H
 #define POSTROOM_STAGE_UNWANTED_H
 
-#include "stage/env.h"
-
 #include "base/buf.h"
+#include "stage/lists.h"
 
 enum { UNWANTED_MEMORY_BYTES = 128 * 1024 * 1024 /* of all suppression lists: some millions of keys */ };
 

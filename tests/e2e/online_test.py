@@ -94,6 +94,29 @@ class Online(house.Case):
         self.assertIn('recipients.csv:1: no column "e-mail" for the address; did you mean "email"?', h.refused()["b"])
         self.assertEqual(h.cli("preview", "a").returncode, 69)
 
+    def test_quarantine_and_the_channels_own_lists_count_and_a_broken_one_keeps_everybody(self):
+        h = self.house(top='channels = { mail = { suppress = [ "paper.csv" ]; }; email = { suppress = [ "optout.csv" ]; }; };')
+        h.make_spool()
+        (h.etc / "paper.csv").write_text("recipient_id\nR000001\n")
+        (h.etc / "optout.csv").write_text("recipient_id\nR000002\nR000003\n")
+        quarantine = h.spool / "quarantine/email.csv"
+        quarantine.write_text("address,key,since,cause,delivery\nr4@EXAMPLE.net,,,by hand,\n,R000005,,,\nr3@example.net,,,,\n")
+        shown = self.taken(h, "a")
+        self.assertEqual((shown["records"], shown["excluded"]), (6, {"suppressed": 2, "quarantined": 2}))
+        h.drop("paper")
+        h.once()
+        self.assertEqual(h.show("paper")["excluded"], {"suppressed": 1})
+        folder = h.write_delivery(h.dir / "d", files(), conf=conf())
+        self.assertIn("quarantined", h.cli("check", folder, check=0).stdout)
+        quarantine.write_text("address,key\nr4@example.net\n")
+        h.drop("b", files(), conf=conf())
+        h.once()
+        self.assertEqual((h.place("b"), h.refused()), ([], {}))
+        self.assertIn("quarantine/email.csv:2: malformed", h.log())
+        quarantine.write_text("address,key\nr4@example.net,\n")
+        h.once()  # the drop was left where it lay, and is looked at again
+        self.assertEqual(h.show("b")["excluded"], {"suppressed": 2, "quarantined": 1})
+
     def test_results_before_sending_are_a_header(self):
         h = self.house()
         self.taken(h, "a")
