@@ -124,7 +124,7 @@ static const struct column EXPECTED[] = {
     /*                        -PTECSXAsupGZHKRFOI */
     {EVENT_TAKEN,            "TTTTTTTTTTT........"},
     {EVENT_PREPARED,         "..T................"},
-    {EVENT_PREPARATION_ERROR,"..PPP.P............"},
+    {EVENT_PREPARATION_ERROR,"..PPP.P....P......."},
     {EVENT_OPENED,           "..T.C.XA..p........"},
     {EVENT_APPROVED,         "..T....A..p........"},
     {EVENT_REJECTED,         "..T....A..u........"},
@@ -135,7 +135,7 @@ static const struct column EXPECTED[] = {
     {EVENT_HELD,             ".PTECSXAsup........"},
     {EVENT_RELEASED,         ".PTECSXAsup........"},
     {EVENT_EXTRACTING,       "...X..X............"},
-    {EVENT_EXTRACTION_FAILED,"......X............"},
+    {EVENT_EXTRACTION_FAILED,"......X....G......."},
     {EVENT_EXTRACTED,        "......X............"},
     {EVENT_RESTARTED,        ".......EEEE........"},
     {EVENT_PUBLISHING,       "......GG..G........"},
@@ -149,6 +149,8 @@ static const struct column EXPECTED[] = {
     {EVENT_ACKNOWLEDGED,     ".............K.K..."},
     {EVENT_ROUTER_REFUSED,   ".............RR...."},
     {EVENT_SENDING,          ".....G............."},
+    {EVENT_FIXED,            "...........G......."},
+    {EVENT_DELAYED,          "...........G......."},
     {EVENT_PAUSED,           "...........Z......."},
     {EVENT_RESUMED,          "............G......"},
 };
