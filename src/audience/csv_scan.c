@@ -11,24 +11,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
-bool csv_index_grow(struct csv_index *index)
+bool csv_index_grow(struct csv_index *index, size_t ends, size_t rows)
 {
-    if (index->ends_cap - index->ends_count < CSV_WORD) {
+    if (index->ends_cap - ends < CSV_INDEX_ROOM) {
         size_t cap = index->ends_cap == 0 ? 8192 : index->ends_cap * 2;
-        uint32_t *ends = realloc(index->ends, cap * sizeof *ends);
-        if (ends == NULL) {
+        uint32_t *grown = realloc(index->ends, cap * sizeof *grown);
+        if (grown == NULL) {
             return false;
         }
-        index->ends = ends;
+        index->ends = grown;
         index->ends_cap = cap;
     }
-    if (index->rows_cap - index->rows_count < CSV_WORD) {
+    if (index->rows_cap - rows < CSV_INDEX_ROOM) {
         size_t cap = index->rows_cap == 0 ? 1024 : index->rows_cap * 2;
-        struct csv_row_end *rows = realloc(index->rows, cap * sizeof *rows);
-        if (rows == NULL) {
+        struct csv_row_end *grown = realloc(index->rows, cap * sizeof *grown);
+        if (grown == NULL) {
             return false;
         }
-        index->rows = rows;
+        index->rows = grown;
         index->rows_cap = cap;
     }
     return true;
@@ -82,7 +82,7 @@ static bool scan_plain(const char *bytes, size_t len, char delimiter, struct csv
         if (state != CSV_START) {
             continue;
         }
-        if (!csv_index_room(index)) {
+        if (!csv_index_room(index, index->ends_count, index->rows_count)) {
             return false;
         }
         index->ends[index->ends_count++] = (uint32_t)i;
@@ -120,6 +120,10 @@ void csv_split_plain(const char *bytes, size_t from, size_t to, char delimiter,
 bool csv_machine_is_here(enum csv_machine machine)
 {
 #if defined(__x86_64__)
+    if (machine == CSV_AVX512) {
+        return csv_machine_is_here(CSV_AVX2) && __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2");
+    }
     if (machine == CSV_AVX2) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
@@ -135,10 +139,9 @@ static enum csv_machine chosen(enum csv_machine machine)
     if (machine != CSV_BEST) {
         return csv_machine_is_here(machine) ? machine : CSV_PLAIN;
     }
-    if (csv_machine_is_here(CSV_AVX2)) {
-        return CSV_AVX2;
+    for (machine = CSV_AVX512; !csv_machine_is_here(machine); machine--) {
     }
-    return csv_machine_is_here(CSV_SSE2) ? CSV_SSE2 : CSV_PLAIN;
+    return machine;
 }
 
 static void index_clear(struct csv_index *index)
@@ -156,7 +159,9 @@ bool csv_scan(enum csv_machine machine, const char *bytes, size_t len, char deli
 #if defined(__x86_64__)
     enum csv_answer answer = CSV_IRREGULAR;
     machine = chosen(machine);
-    if (machine == CSV_AVX2) {
+    if (machine == CSV_AVX512) {
+        answer = csv_scan_avx512(bytes, len, delimiter, index);
+    } else if (machine == CSV_AVX2) {
         answer = csv_scan_avx2(bytes, len, delimiter, index);
     } else if (machine == CSV_SSE2) {
         answer = csv_scan_sse2(bytes, len, delimiter, index);
@@ -176,6 +181,10 @@ void csv_split(enum csv_machine machine, const char *bytes, size_t from, size_t 
 {
     machine = chosen(machine);
 #if defined(__x86_64__)
+    if (machine == CSV_AVX512) {
+        csv_split_avx512(bytes, from, to, delimiter, split);
+        return;
+    }
     if (machine == CSV_AVX2) {
         csv_split_avx2(bytes, from, to, delimiter, split);
         return;
@@ -191,10 +200,15 @@ void csv_split(enum csv_machine machine, const char *bytes, size_t from, size_t 
 bool csv_utf8_is_valid(enum csv_machine machine, const char *bytes, size_t len)
 {
 #if defined(__x86_64__)
-    if (chosen(machine) == CSV_AVX2) {
+    machine = chosen(machine);
+    if (machine == CSV_AVX512) {
+        return csv_utf8_avx512(bytes, len);
+    }
+    if (machine == CSV_AVX2) {
         return csv_utf8_avx2(bytes, len);
     }
-#endif
+#else
     (void)machine;
+#endif
     return utf8_is_valid((struct slice){bytes, len});
 }

@@ -1,9 +1,8 @@
 /*
- * csv_scan_x86 - the vector machines of csv_scan: SSE2 (every x86-64 has it) and AVX2
+ * csv_scan_x86 - the vector machines of csv_scan: SSE2 (every x86-64 has it), AVX2 and AVX-512
  *
- * The loops are in csv_scan_words.inc, written once; here stand the loads. The check of UTF-8 by
- * three table look-ups a byte pair follows Keiser and Lemire, "Validating UTF-8 in less than one
- * instruction per byte" (2020).
+ * The loops are in csv_scan_words.inc, written once; here stand the loads, and what AVX-512 has an
+ * instruction of its own for.
  */
 #include "audience/csv_scan_inner.h"
 
@@ -18,17 +17,17 @@ struct words {
     uint64_t cr;
 };
 
-struct sse2_constants {
+struct constants_sse2 {
     __m128i quote, lf, delimiter, cr;
 };
 
-static inline struct sse2_constants sse2_constants_of(char delimiter)
+static inline struct constants_sse2 constants_of_sse2(char delimiter)
 {
-    return (struct sse2_constants){_mm_set1_epi8('"'), _mm_set1_epi8('\n'),
+    return (struct constants_sse2){_mm_set1_epi8('"'), _mm_set1_epi8('\n'),
                                    _mm_set1_epi8(delimiter), _mm_set1_epi8('\r')};
 }
 
-static inline uint64_t sse2_mask(const __m128i in[4], __m128i want)
+static inline uint64_t mask_sse2(const __m128i in[4], __m128i want)
 {
     uint64_t mask = 0;
     for (int i = 0; i < 4; i++) {
@@ -37,174 +36,107 @@ static inline uint64_t sse2_mask(const __m128i in[4], __m128i want)
     return mask;
 }
 
-static inline struct words sse2_load(const char *bytes, const struct sse2_constants *want)
+static inline struct words load_sse2(const char *bytes, const struct constants_sse2 *want)
 {
     __m128i in[4];
     for (size_t i = 0; i < 4; i++) {
         in[i] = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 16 * i));
     }
-    return (struct words){sse2_mask(in, want->quote), sse2_mask(in, want->lf),
-                          sse2_mask(in, want->delimiter), sse2_mask(in, want->cr)};
+    return (struct words){mask_sse2(in, want->quote), mask_sse2(in, want->lf),
+                          mask_sse2(in, want->delimiter), mask_sse2(in, want->cr)};
+}
+
+/* ctz of 0 is undefined in C: the 65th bit stands in */
+static inline uint32_t lowest_sse2(uint64_t bits)
+{
+    return (uint32_t)__builtin_ctzll(bits | (uint64_t)1 << 63);
 }
 
 #define TARGET
-#define CONSTANTS struct sse2_constants
-#define CONSTANTS_OF sse2_constants_of
-#define LOAD sse2_load
-#define FLATTEN sse2_flatten
-#define SCAN csv_scan_sse2
-#define SPLIT csv_split_sse2
+#define ISA(name) name##_sse2
 #include "audience/csv_scan_words.inc"
 #undef TARGET
-#undef CONSTANTS
-#undef CONSTANTS_OF
-#undef LOAD
-#undef FLATTEN
-#undef SCAN
-#undef SPLIT
+#undef ISA
 
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
-struct avx2_constants {
+struct constants_avx2 {
     __m256i quote, lf, delimiter, cr;
 };
 
-AVX2 static inline struct avx2_constants avx2_constants_of(char delimiter)
+AVX2 static inline struct constants_avx2 constants_of_avx2(char delimiter)
 {
-    return (struct avx2_constants){_mm256_set1_epi8('"'), _mm256_set1_epi8('\n'),
+    return (struct constants_avx2){_mm256_set1_epi8('"'), _mm256_set1_epi8('\n'),
                                    _mm256_set1_epi8(delimiter), _mm256_set1_epi8('\r')};
 }
 
-AVX2 static inline uint64_t avx2_mask(__m256i low, __m256i high, __m256i want)
+AVX2 static inline uint64_t mask_avx2(__m256i low, __m256i high, __m256i want)
 {
     uint64_t mask = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, want));
     return mask | (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, want)) << 32;
 }
 
-AVX2 static inline struct words avx2_load(const char *bytes, const struct avx2_constants *want)
+AVX2 static inline struct words load_avx2(const char *bytes, const struct constants_avx2 *want)
 {
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
     __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 32));
-    return (struct words){avx2_mask(low, high, want->quote), avx2_mask(low, high, want->lf),
-                          avx2_mask(low, high, want->delimiter), avx2_mask(low, high, want->cr)};
+    return (struct words){mask_avx2(low, high, want->quote), mask_avx2(low, high, want->lf),
+                          mask_avx2(low, high, want->delimiter), mask_avx2(low, high, want->cr)};
+}
+
+AVX2 static inline uint32_t lowest_avx2(uint64_t bits)
+{
+    return (uint32_t)_tzcnt_u64(bits);
 }
 
 #define TARGET AVX2
-#define CONSTANTS struct avx2_constants
-#define CONSTANTS_OF avx2_constants_of
-#define LOAD avx2_load
-#define FLATTEN avx2_flatten
-#define SCAN csv_scan_avx2
-#define SPLIT csv_split_avx2
+#define ISA(name) name##_avx2
 #include "audience/csv_scan_words.inc"
+#undef TARGET
+#undef ISA
 
-/* What two bytes in a row can be wrong about; a fault is a bit that all three tables agree on. */
-enum {
-    TOO_SHORT = 1 << 0,  /* a lead byte, then no continuation */
-    TOO_LONG = 1 << 1,   /* ASCII, then a continuation */
-    OVERLONG_3 = 1 << 2, /* E0 80..9F */
-    TOO_LARGE = 1 << 3,  /* F4 90.. and above */
-    SURROGATE = 1 << 4,  /* ED A0.. */
-    OVERLONG_2 = 1 << 5, /* C0, C1 */
-    TOO_LARGE_1000 = 1 << 6,
-    OVERLONG_4 = 1 << 6, /* F0 80..8F */
-    TWO_CONTS = 1 << 7,  /* two continuations: right only behind a lead byte of three or four */
-    CARRY = TOO_SHORT | TOO_LONG | TWO_CONTS
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt")))
+
+struct constants_avx512 {
+    __m512i quote, lf, delimiter, cr;
 };
 
-static const uint8_t FIRST_HIGH[16] = {TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TWO_CONTS,
-                                       TWO_CONTS,
-                                       TWO_CONTS,
-                                       TWO_CONTS,
-                                       TOO_SHORT | OVERLONG_2,
-                                       TOO_SHORT,
-                                       TOO_SHORT | OVERLONG_3 | SURROGATE,
-                                       TOO_SHORT | TOO_LARGE | TOO_LARGE_1000 | OVERLONG_4};
-static const uint8_t FIRST_LOW[16] = {CARRY | OVERLONG_3 | OVERLONG_2 | OVERLONG_4,
-                                      CARRY | OVERLONG_2,
-                                      CARRY,
-                                      CARRY,
-                                      CARRY | TOO_LARGE,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000 | SURROGATE,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000,
-                                      CARRY | TOO_LARGE | TOO_LARGE_1000};
-static const uint8_t SECOND_HIGH[16] = {TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_LONG | OVERLONG_2 | TWO_CONTS | OVERLONG_3 |
-                                            TOO_LARGE_1000 | OVERLONG_4,
-                                        TOO_LONG | OVERLONG_2 | TWO_CONTS | OVERLONG_3 | TOO_LARGE,
-                                        TOO_LONG | OVERLONG_2 | TWO_CONTS | SURROGATE | TOO_LARGE,
-                                        TOO_LONG | OVERLONG_2 | TWO_CONTS | SURROGATE | TOO_LARGE,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT};
-
-AVX2 static inline __m256i table_of(const uint8_t table[16])
+AVX512 static inline struct constants_avx512 constants_of_avx512(char delimiter)
 {
-    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)table));
+    return (struct constants_avx512){_mm512_set1_epi8('"'), _mm512_set1_epi8('\n'),
+                                     _mm512_set1_epi8(delimiter), _mm512_set1_epi8('\r')};
 }
 
-AVX2 static inline __m256i utf8_faults(__m256i in, __m256i before)
+AVX512 static inline struct words load_avx512(const char *bytes,
+                                              const struct constants_avx512 *want)
 {
-    const __m256i nibble = _mm256_set1_epi8(0x0f);
-    __m256i joint = _mm256_permute2x128_si256(before, in, 0x21);
-    __m256i prev1 = _mm256_alignr_epi8(in, joint, 15);
-    __m256i prev2 = _mm256_alignr_epi8(in, joint, 14);
-    __m256i prev3 = _mm256_alignr_epi8(in, joint, 13);
-    __m256i first_high = _mm256_shuffle_epi8(table_of(FIRST_HIGH),
-                                             _mm256_and_si256(_mm256_srli_epi16(prev1, 4), nibble));
-    __m256i first_low = _mm256_shuffle_epi8(table_of(FIRST_LOW), _mm256_and_si256(prev1, nibble));
-    __m256i second_high = _mm256_shuffle_epi8(table_of(SECOND_HIGH),
-                                              _mm256_and_si256(_mm256_srli_epi16(in, 4), nibble));
-    __m256i special = _mm256_and_si256(_mm256_and_si256(first_high, first_low), second_high);
-    /* behind a lead byte of three (two back) or four (three back) a continuation must stand */
-    __m256i third = _mm256_subs_epu8(prev2, _mm256_set1_epi8(0xe0 - 0x80));
-    __m256i fourth = _mm256_subs_epu8(prev3, _mm256_set1_epi8(0xf0 - 0x80));
-    __m256i must = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
-    return _mm256_xor_si256(must, special);
+    __m512i in = _mm512_loadu_si512((const void *)bytes);
+    return (struct words){
+        _mm512_cmpeq_epi8_mask(in, want->quote), _mm512_cmpeq_epi8_mask(in, want->lf),
+        _mm512_cmpeq_epi8_mask(in, want->delimiter), _mm512_cmpeq_epi8_mask(in, want->cr)};
 }
 
-AVX2 bool csv_utf8_avx2(const char *bytes, size_t len)
+/* The numbers of the bits, one a byte and close together, become positions sixteen at a time. */
+AVX512 static inline void put_ends_avx512(uint32_t *to, uint64_t bits, uint32_t at)
 {
-    __m256i faults = _mm256_setzero_si256();
-    __m256i before = _mm256_setzero_si256();
+    static const uint8_t NUMBERS[CSV_WORD] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    const __m512i base = _mm512_set1_epi32((int)at);
+    const uint32_t *behind = to + __builtin_popcountll(bits);
+    __m512i found = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512((const void *)NUMBERS));
 
-    for (size_t at = 0; at < len; at += 32) {
-        __m256i in = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + at));
-        if (len - at < 32) {
-            /* what lies behind the end counts as NUL bytes */
-            char last[32] = {0};
-            memcpy(last, bytes + at, len - at);
-            in = _mm256_loadu_si256((const __m256i *)(const void *)last);
-        }
-        if (_mm256_movemask_epi8(_mm256_or_si256(in, before)) != 0) {
-            faults = _mm256_or_si256(faults, utf8_faults(in, before));
-        }
-        before = in;
-    }
-    return _mm256_testz_si256(faults, faults) != 0;
+    do {
+        __m512i sixteen = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(found));
+        _mm512_storeu_si512((void *)to, _mm512_add_epi32(sixteen, base));
+        found = _mm512_alignr_epi64(found, found, 2);
+        to += 16;
+    } while (__builtin_expect(to < behind, 0));
 }
+
+#define TARGET AVX512
+#define HAS_PUT_ENDS
+#define ISA(name) name##_avx512
+#include "audience/csv_scan_words.inc"
 #endif

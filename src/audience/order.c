@@ -101,7 +101,7 @@ void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int di
 static void forget_slabs(struct order *order)
 {
     for (size_t i = 0; i < order->slabs_count; i++) {
-        memory_give(order->slabs[i].bytes, order->slabs[i].cap);
+        free(order->slabs[i].bytes);
     }
     order->slabs_count = 0;
     order->refs_count = 0;
@@ -198,10 +198,11 @@ static enum rc slab_for(struct order *order, size_t len, struct order_slab **out
         order->slabs_cap = cap;
     }
     size_t cap = order->slabs_count == 0 || len > ORDER_SLAB_BYTES ? len : ORDER_SLAB_BYTES;
-    char *bytes = memory_take(cap);
+    char *bytes = malloc(cap);
     if (bytes == NULL) {
         return no_memory(err);
     }
+    memory_prefer_large(bytes, cap);
     *out = &order->slabs[order->slabs_count++];
     **out = (struct order_slab){bytes, 0, cap};
     return RC_OK;

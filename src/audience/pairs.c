@@ -8,6 +8,8 @@
  */
 #include "audience/pairs.h"
 
+#include "sys/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +131,7 @@ static bool sort_pairs(struct pair *items, size_t count)
     size_t(*places)[RADIX] = calloc(2, sizeof *places);
     bool is_ok = other != NULL && places != NULL;
     if (is_ok) {
+        memory_prefer_large(other, count * sizeof *other);
         for (size_t i = 0; i < count; i++) {
             places[0][items[i].high >> shift & (RADIX - 1)]++;
             places[1][items[i].high >> (shift + RADIX_BITS) & (RADIX - 1)]++;
@@ -179,12 +182,17 @@ enum rc pairs_room(struct pairs *pairs, size_t more, struct err *err)
         return RC_OK;
     }
     size_t cap = pairs->cap == 0 ? FIRST_PAIRS : pairs->cap * 2;
+    if (cap * sizeof(struct pair) >= MEMORY_LARGE_BYTES) {
+        /* all at once: unused addresses cost nothing, and large pages are slow to move */
+        cap = pairs->memory_pairs;
+    }
     cap = cap > pairs->memory_pairs ? pairs->memory_pairs : cap;
     cap = cap < pairs->count + more ? pairs->count + more : cap;
     struct pair *items = realloc(pairs->items, cap * sizeof *items);
     if (items == NULL) {
         return no_memory(err);
     }
+    memory_prefer_large(items, cap * sizeof *items);
     pairs->items = items;
     pairs->cap = cap;
     return RC_OK;

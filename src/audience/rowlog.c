@@ -9,28 +9,38 @@
 
 enum { GLANCE_BYTES = 512, READ_BYTES = 256 * 1024, NUMBER_BYTES_MAX = 10 };
 
-static void put_number(struct buf *out, uint64_t number)
+static inline char *put_number(char *to, uint64_t number)
 {
-    char bytes[NUMBER_BYTES_MAX];
-    size_t len = 0;
     while (number >= 128) {
-        bytes[len++] = (char)(unsigned char)(number | 128);
+        *to++ = (char)(unsigned char)(number | 128);
         number >>= 7;
     }
-    bytes[len++] = (char)(unsigned char)number;
-    buf_add(out, bytes, len);
+    *to++ = (char)(unsigned char)number;
+    return to;
+}
+
+static inline char *put_bytes(char *to, struct slice bytes)
+{
+    to = put_number(to, bytes.len);
+    memcpy(to, bytes.ptr, bytes.len);
+    return to + bytes.len;
 }
 
 void rowlog_put(struct buf *out, const struct rowlog_record *record)
 {
-    buf_add_byte(out, (char)(unsigned char)record->tag);
-    put_number(out, record->line);
-    put_number(out, record->key.len);
-    buf_add_slice(out, record->key);
-    if (record->tag == ROWLOG_CANDIDATE_DEDUPE) {
-        put_number(out, record->dedupe.len);
-        buf_add_slice(out, record->dedupe);
+    size_t most = 1 + 3 * NUMBER_BYTES_MAX + record->key.len + record->dedupe.len;
+    if (!buf_reserve(out, most)) {
+        return;
     }
+    char *to = out->ptr + out->len;
+    *to++ = (char)(unsigned char)record->tag;
+    to = put_number(to, record->line);
+    to = put_bytes(to, record->key);
+    if (record->tag == ROWLOG_CANDIDATE_DEDUPE) {
+        to = put_bytes(to, record->dedupe);
+    }
+    *to = '\0';
+    out->len = (size_t)(to - out->ptr);
 }
 
 /* These answer false where the record goes on behind the view. */

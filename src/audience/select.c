@@ -15,8 +15,38 @@ static enum rc no_memory(struct err *err)
     return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
 }
 
+#define EACH_BYTE(byte) ((uint64_t)(byte)*UINT64_C(0x0101010101010101))
+
+/* some byte of the eight is below 0x20, or 0x7f */
+static inline bool has_control(uint64_t eight)
+{
+    uint64_t del = eight ^ EACH_BYTE(0x7f);
+    uint64_t low = (eight - EACH_BYTE(0x20)) & ~eight;
+    return ((low | ((del - EACH_BYTE(1)) & ~del)) & EACH_BYTE(0x80)) != 0;
+}
+
+static inline bool key_has_control(struct slice key)
+{
+    uint64_t eight = EACH_BYTE('a');
+    if (key.len < sizeof eight) {
+        for (size_t at = 0; at < key.len; at++) {
+            eight = eight << 8 | (unsigned char)key.ptr[at];
+        }
+        return has_control(eight);
+    }
+    size_t last = key.len - sizeof eight; /* overlaps the eight before it */
+    for (size_t at = 0; at < last; at += sizeof eight) {
+        memcpy(&eight, key.ptr + at, sizeof eight);
+        if (has_control(eight)) {
+            return true;
+        }
+    }
+    memcpy(&eight, key.ptr + last, sizeof eight);
+    return has_control(eight);
+}
+
 /* A key stands in excluded.csv, in returns and in logs: no control characters. */
-static const char *key_fault(struct slice key)
+static inline const char *key_fault(struct slice key)
 {
     if (key.len == 0) {
         return "the key is empty; every row needs one";
@@ -24,13 +54,7 @@ static const char *key_fault(struct slice key)
     if (key.len > AUDIENCE_KEY_BYTES_MAX) {
         return "the key is longer than 255 bytes; shorten it";
     }
-    for (size_t i = 0; i < key.len; i++) {
-        unsigned char byte = (unsigned char)key.ptr[i];
-        if (byte < 0x20 || byte == 0x7f) {
-            return "the key holds a control character; take it out";
-        }
-    }
-    return NULL;
+    return key_has_control(key) ? "the key holds a control character; take it out" : NULL;
 }
 
 static void exclude(struct worker *worker, struct job *job, enum audience_cause cause,
@@ -120,6 +144,31 @@ static enum rc add_payload(struct worker *worker, struct job *job, const struct 
     return order_chunk_end(&job->chunk, at, key_len, job->candidates_count - 1, &job->err);
 }
 
+/* The fields of dedupe, each with a NUL byte behind it, which no field holds: no two rows that
+ * differ in one of them have the same composite. */
+static struct slice composite_of(struct worker *worker)
+{
+    const struct audience *audience = worker->audience;
+    size_t len = audience->options.dedupe_count;
+
+    for (size_t i = 0; i < audience->options.dedupe_count; i++) {
+        len += worker->fields[audience->dedupe[i]].len;
+    }
+    buf_clear(&worker->composite);
+    if (!buf_reserve(&worker->composite, len)) {
+        return SLICE_LITERAL("");
+    }
+    char *to = worker->composite.ptr;
+    for (size_t i = 0; i < audience->options.dedupe_count; i++) {
+        struct slice field = worker->fields[audience->dedupe[i]];
+        memcpy(to, field.ptr, field.len);
+        to += field.len;
+        *to++ = '\0';
+    }
+    worker->composite.len = len;
+    return buf_slice(&worker->composite);
+}
+
 static enum rc add_candidate(struct worker *worker, struct job *job, const struct audience_row *row)
 {
     const struct audience *audience = worker->audience;
@@ -128,12 +177,11 @@ static enum rc add_candidate(struct worker *worker, struct job *job, const struc
     struct candidate candidate = {hash64(key.ptr, key.len, audience->hash_seed), 0, job->log.len};
 
     if (audience->options.dedupe_count > 0) {
-        buf_clear(&worker->composite);
-        for (size_t i = 0; i < audience->options.dedupe_count; i++) {
-            order_key_add(&worker->composite, worker->fields[audience->dedupe[i]], false);
-        }
         record.tag = ROWLOG_CANDIDATE_DEDUPE;
-        record.dedupe = buf_slice(&worker->composite);
+        record.dedupe = composite_of(worker);
+        if (worker->composite.is_failed) {
+            return no_memory(&job->err);
+        }
         candidate.dedupe_hash = hash64(record.dedupe.ptr, record.dedupe.len, audience->hash_seed);
     }
     if (job->candidates_count == job->candidates_cap) {
@@ -220,7 +268,9 @@ void select_block(struct worker *worker, struct job *job)
                 return;
             }
         }
-        enum csv_fault fault = csv_row_fault(&row, audience->columns, is_clean);
+        bool is_sound = is_clean && row.fault == CSV_SOUND && row.columns == audience->columns;
+        enum csv_fault fault =
+            is_sound ? CSV_SOUND : csv_row_fault(&row, audience->columns, is_clean);
         job->rc = fault == CSV_SOUND ? select_row(worker, job, &row, line)
                                      : malformed(worker, job, line, csv_fault_text(fault));
     }

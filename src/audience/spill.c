@@ -7,6 +7,8 @@
  */
 #include "audience/spill.h"
 
+#include "sys/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -114,6 +116,22 @@ static enum rc write_tail(struct spill *spill, struct err *err)
     return RC_OK;
 }
 
+/* A tail that became large gets all that it may have at once: unused addresses cost nothing, and
+ * large pages are slow to move. A failure sticks in the tail. */
+static void make_room(struct buf *tail, size_t len, size_t bound)
+{
+    size_t cap = tail->cap;
+
+    if (tail->len + len < cap) {
+        return;
+    }
+    bool is_large = cap >= MEMORY_LARGE_BYTES / 2;
+    (void)buf_reserve(tail, is_large && bound - tail->len > len ? bound - tail->len : len);
+    if (tail->cap != cap) {
+        memory_prefer_large(tail->ptr, tail->cap);
+    }
+}
+
 enum rc spill_add(struct spill *spill, const void *bytes, size_t len, struct err *err)
 {
     size_t bound = spill->fd < 0 ? spill->memory_bytes : (size_t)SPILL_WRITE_BYTES;
@@ -133,6 +151,7 @@ enum rc spill_add(struct spill *spill, const void *bytes, size_t len, struct err
         }
         return write_all(spill, bytes, len, err);
     }
+    make_room(&spill->tail, len, bound);
     buf_add(&spill->tail, bytes, len);
     return buf_ok(&spill->tail, err);
 }

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 struct sha256 {

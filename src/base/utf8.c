@@ -43,7 +43,11 @@ bool utf8_is_valid(struct slice text)
         uint64_t eight;
         while (text.len - at >= sizeof eight) {
             memcpy(&eight, text.ptr + at, sizeof eight);
-            if ((eight & UINT64_C(0x8080808080808080)) != 0) {
+            uint64_t high = eight & UINT64_C(0x8080808080808080);
+            if (high != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                at += (size_t)__builtin_ctzll(high) / 8;
+#endif
                 break;
             }
             at += sizeof eight;

@@ -1,23 +1,23 @@
 /*
- * memory - large runs of bytes from the kernel, in large pages where it gives them
- *
- * For what is written once and then visited in another order (rows that are sorted): with pages of
- * 4 KiB every visit would first look for its page.
+ * memory - hints about memory of our own
  */
 #ifndef POSTROOM_SYS_MEMORY_H
 #define POSTROOM_SYS_MEMORY_H
 
 #include <stddef.h>
 
-/* A large page of x86-64 and, most often, of aarch64; sizes are best multiples of it. */
-#define MEMORY_PAGE_BYTES ((size_t)2 << 20)
+/* Below this a hint is not worth its system call: few large pages fit. */
+#define MEMORY_LARGE_BYTES ((size_t)8 << 20)
 
-/* memory_take - bytes of any content; from MEMORY_PAGE_BYTES on aligned to and, where there are
- * such, made of large pages. At least 1 byte. NULL: none to be had. Cost: 4 calls, and the clearing
- * of what is touched */
-void *memory_take(size_t bytes);
-
-/* memory_give - back, the same number of bytes; NULL is allowed */
-void memory_give(void *memory, size_t bytes);
+/*
+ * memory_prefer_large - ask for 2 MiB pages under an array that is filled from front to back
+ *
+ * at, len   memory from malloc or realloc, again after each realloc; bytes. Less than
+ *           MEMORY_LARGE_BYTES is passed over
+ *
+ * Only a hint: it changes no content and cannot fail. Where the kernel follows it, first use costs
+ * one fault for 2 MiB instead of 512 (and up to 2 MiB more stay resident at each end).
+ */
+void memory_prefer_large(void *at, size_t len);
 
 #endif

@@ -507,6 +507,21 @@ static void audience_run__each_cause__first_that_applies(void **state)
     small_done(&small);
 }
 
+/* Where one dedupe column ends and the next begins counts, whatever stands between them. */
+static void audience_run__same_text_cut_elsewhere__is_no_duplicate(void **state)
+{
+    (void)state;
+    static const char *const NAMES[] = {"first", "last"};
+    struct small small;
+    small_init(&small, "id,first,last\n1,ab,c\n2,a,bc\n3,abc,\n4,,abc\n5,a,bx\n6,axb,\n"
+                       "7,\"a\"\"b\",c\n8,\"a\",\"bc\"\n9,,\n10,\"\",\n");
+    small.options.dedupe = NAMES;
+    small.options.dedupe_count = 2;
+    assert_int_equal(small_run(&small), RC_OK);
+    expect_ids(&small, "1 2 3 4 5 6 7 9");
+    small_done(&small);
+}
+
 /* B is a duplicate of A by name; C has B's key: B did not pass, so C does. */
 static void audience_run__a_duplicate__blocks_nobody(void **state)
 {
@@ -521,6 +536,33 @@ static void audience_run__a_duplicate__blocks_nobody(void **state)
     assert_string_equal(buf_text(&small.excluded),
                         "line,key,cause\n3,2,duplicate\n5,3,duplicate\n7,2,duplicate\n");
     small_done(&small);
+}
+
+/* The check reads eight bytes at a time: every place in keys of every length around that. */
+static void audience_run__control_character_anywhere_in_a_key__is_malformed(void **state)
+{
+    (void)state;
+    enum { LEN_MAX = 26, KEYS = LEN_MAX * (LEN_MAX + 1) / 2 };
+    static const char *const BYTES[] = {"\x01", "\x1f", "\x7f", "\t", " ", "~", "\xc3\xa9"};
+
+    for (size_t byte = 0; byte < sizeof BYTES / sizeof BYTES[0]; byte++) {
+        struct buf text = BUF_EMPTY;
+        struct small small;
+        buf_add_text(&text, "id,v\n");
+        for (int len = 0; len < LEN_MAX; len++) {
+            for (int at = 0; at <= len; at++) {
+                static const char *const FILL = "xxxxxxxxxxxxxxxxxxxxxxxxxx";
+                buf_add_format(&text, "%.*s%s%.*s,a\n", at, FILL, BYTES[byte], len - at, FILL);
+            }
+        }
+        small_init(&small, buf_text(&text));
+        small.options.excludes_bad_rows = true;
+        assert_int_equal(small_run(&small), RC_OK);
+        assert_int_equal(small.counts.rows, KEYS);
+        assert_int_equal(small.counts.excluded[CAUSE_MALFORMED], byte < 4 ? KEYS : 0);
+        small_done(&small);
+        buf_release(&text);
+    }
 }
 
 static void audience_run__bad_row__fails_with_its_line_unless_excluded(void **state)
@@ -951,7 +993,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(audience_run__each_cause__first_that_applies),
+        cmocka_unit_test(audience_run__same_text_cut_elsewhere__is_no_duplicate),
         cmocka_unit_test(audience_run__a_duplicate__blocks_nobody),
+        cmocka_unit_test(audience_run__control_character_anywhere_in_a_key__is_malformed),
         cmocka_unit_test(audience_run__bad_row__fails_with_its_line_unless_excluded),
         cmocka_unit_test(audience_run__file_that_breaks__is_an_error_in_both_modes),
         cmocka_unit_test(audience_open__unknown_columns__are_named_with_their_file),

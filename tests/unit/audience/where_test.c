@@ -44,6 +44,11 @@ static void where__text__compares_as_bytes(void **state)
     YES("segment = 'gold'", "gold", "", "");
     NO("segment = 'gold'", "Gold", "", "");
     NO("segment = 'gold'", "gold ", "", "");
+    NO("segment = 'gold'", "golf", "", "");
+    NO("segment = 'gold'", "told", "", "");
+    NO("segment = 'gold'", "", "", "");
+    YES("segment = 'g'", "g", "", "");
+    NO("segment = 'g'", "h", "", "");
     YES("segment != 'gold'", "", "", "");
     YES("segment < 'b'", "a", "", "");
     YES("segment < 'b'", "Z", "", "");
