@@ -174,12 +174,12 @@ static void share_memory(struct audience *audience)
     memory = memory < MEMORY_BYTES_MIN ? MEMORY_BYTES_MIN : memory;
     size_t hundredth = memory / 100 * 85 / 100;
     size_t filters = audience->filters_count > 0 ? 20 : 0;
-    size_t order = options->payload == NULL ? 0 : 70 - filters;
+    size_t order = options->payload == NULL ? 0 : 64 - filters;
 
     audience->shares.filters = filters * hundredth;
-    audience->shares.log = (order > 0 ? 8 : 40) * hundredth;
+    audience->shares.log = (order > 0 ? 7 : 40) * hundredth;
     audience->shares.order = order * hundredth;
-    audience->shares.duplicates = (order > 0 ? 22 : 60 - filters) * hundredth;
+    audience->shares.duplicates = (order > 0 ? 29 : 60 - filters) * hundredth;
 }
 
 static void choose_threads(struct audience *audience)
