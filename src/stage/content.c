@@ -123,8 +123,7 @@ static enum rc read_sources(struct sources *sources, const struct dkim *dkim, st
         .feedback_sender = FEEDBACK_SENDER,
     };
     sources->file_count = content->images.count + content->attachments.count;
-    sources->files =
-        arena_array(&sources->arena, sources->file_count + 1, sizeof *sources->files);
+    sources->files = arena_array(&sources->arena, sources->file_count + 1, sizeof *sources->files);
     if (sources->files == NULL) {
         sources->file_count = 0;
         return err_set(err, RC_NOMEM, "no memory for files");

@@ -262,20 +262,34 @@ static enum rc open_content(struct opening *o, const char *const *columns, size_
     return rc;
 }
 
+static bool reaches_by(const void *ctx, size_t column)
+{
+    const struct selection_reach *reach = ctx;
+    bool is_used = column == reach->address || column == reach->key;
+    for (size_t i = 0; !is_used && i < reach->used_count; i++) {
+        is_used = reach->used[i] == column;
+    }
+    return is_used;
+}
+
 static enum rc open_reach(struct opening *o, struct err *err)
 {
     const struct order *order = o->order;
     struct selection_reach *reach = o->out->reach;
     size_t count = 0;
     const char *const *columns = audience_columns(o->out->audience, &count);
-    enum rc rc = find_column(order, order->target.address, "address", columns, count,
-                             &reach->address, err);
+    enum rc rc =
+        find_column(order, order->target.address, "address", columns, count, &reach->address, err);
     rc = rc == RC_OK
              ? find_column(order, order->target.key, "key", columns, count, &reach->key, err)
              : rc;
     reach->is_email = order->channel == HOUSE_EMAIL;
     rc = rc == RC_OK ? open_quarantine(o, err) : rc;
-    return rc == RC_OK ? open_content(o, columns, count, err) : rc;
+    rc = rc == RC_OK ? open_content(o, columns, count, err) : rc;
+    if (rc == RC_OK) {
+        audience_narrow(o->out->audience, reaches_by, reach);
+    }
+    return rc;
 }
 
 static void close_reach(struct selection_reach *reach)
@@ -400,7 +414,9 @@ static struct audience_options plain_options(const struct opening *o)
         .check = is_online  ? check_reach
                  : has_norm ? extraction_check
                             : NULL,
-        .payload = o->wants->is_counting ? NULL : is_online ? keep_line : extraction_payload,
+        .payload = o->wants->is_counting ? NULL
+                   : is_online           ? keep_line
+                                         : extraction_payload,
         .ctx = is_online ? (void *)o->out->reach : o->out->extraction,
         .progress = progress_of(o),
     };
@@ -419,6 +435,11 @@ static enum rc open_audience(struct opening *o, int recipients, struct err *err)
         rc = keep_fd(o, options.seeds_name, &options.seeds_fd, err);
     }
     return rc == RC_OK ? audience_open(&options, &o->out->audience, err) : rc;
+}
+
+static bool uses_column(const void *layout, size_t column)
+{
+    return layout_uses(layout, column);
 }
 
 enum rc selection_open(const struct order *order, const struct selection_wants *wants,
@@ -452,6 +473,9 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
         size_t count = 0;
         const char *const *columns = audience_columns(out->audience, &count);
         rc = extraction_compile(out->extraction, columns, count, err);
+        if (rc == RC_OK) {
+            audience_narrow(out->audience, uses_column, extraction_layout(out->extraction));
+        }
     }
     return rc;
 }

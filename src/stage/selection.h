@@ -20,8 +20,8 @@
 #include "sys/progress.h"
 
 struct selection_wants {
-    int dirfd;                 /* holds the files that the order names */
-    const struct house *house; /* suppression lists of the channel, memory, threads */
+    int dirfd;                       /* holds the files that the order names */
+    const struct house *house;       /* suppression lists of the channel, memory, threads */
     const struct stage_lists *lists; /* who is not contacted on the order's channel */
     uint64_t revision;
     bool is_counting;           /* nothing is rendered or ordered */

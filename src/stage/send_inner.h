@@ -16,9 +16,9 @@
 #include "stage/unwanted.h"
 
 enum {
-    SEND_SLOTS_MAX = 1024,                      /* messages under way at once */
-    SEND_GROUP_MAX = 512,                       /* intents of one commit */
-    SEND_BYTES_MAX = 24 * 1024 * 1024,          /* of all messages under way */
+    SEND_SLOTS_MAX = 1024,             /* messages under way at once */
+    SEND_GROUP_MAX = 512,              /* intents of one commit */
+    SEND_BYTES_MAX = 24 * 1024 * 1024, /* of all messages under way */
     SEND_UNIQUE_BYTES = ID_BYTES_MAX + 64
 };
 
@@ -57,20 +57,21 @@ struct sending {
     int64_t date_s; /* of every message: when sending began */
 
     struct send_slot slots[SEND_SLOTS_MAX];
-    size_t window;  /* slots that are used */
+    size_t window; /* slots that are used */
     size_t under_way;
     size_t bytes_under_way;
     struct send_slot *group[SEND_GROUP_MAX]; /* intended, to be submitted after the commit */
     size_t group_count;
     struct send_result results[SEND_SLOTS_MAX];
     size_t result_count;
-    uint32_t cursor; /* where to look for the next recipient */
-    int64_t swept_ns; /* monotonic: when the search last began anew */
-    bool is_sweep_over; /* nothing was found up to the end */
+    uint32_t cursor;      /* where to look for the next recipient */
+    int64_t swept_ns;     /* monotonic: when the search last began anew */
+    bool is_sweep_over;   /* nothing was found up to the end */
     int64_t committed_ns; /* monotonic */
 };
 
-/* sending_open - everything; results as send_work reports them. sending_close also after a failure */
+/* sending_open - everything; results as send_work reports them. sending_close also after a failure
+ */
 enum rc sending_open(struct sending *sending, struct err *err) MUST_CHECK;
 void sending_close(struct sending *sending);
 

@@ -23,11 +23,11 @@
 
 enum {
     WAIT_MS = 100,
-    COMMIT_MS = 200,         /* results wait no longer for the next group of intents */
-    RETRY_FIRST_S = 30,      /* CONTRACT.md section 6: then doubled, to an hour */
+    COMMIT_MS = 200,    /* results wait no longer for the next group of intents */
+    RETRY_FIRST_S = 30, /* CONTRACT.md section 6: then doubled, to an hour */
     RETRY_LAST_S = 3600,
-    STAY_S = 3,              /* a worker with nothing to do for longer ends */
-    DISK_TRIES = 600         /* of a commit while the disk is full, one each half second */
+    STAY_S = 3,      /* a worker with nothing to do for longer ends */
+    DISK_TRIES = 600 /* of a commit while the disk is full, one each half second */
 };
 #define DISK_PAUSE_MS 500
 #define NS_PER_MS (NS_PER_SECOND / 1000)
@@ -112,9 +112,8 @@ static enum rc note_unreachable(struct sending *sending, enum rc rc, struct err 
         }
         rc = recipients_read(sending->list, result->number, &recipient, err);
         if (rc == RC_OK && buf_reserve(&texts, recipient.address.len)) {
-            entries[count] = (struct quarantine_entry){.since_ns = clock_now_ns(),
-                                                       .cause = "permanent",
-                                                       .delivery = sending->order->id};
+            entries[count] = (struct quarantine_entry){
+                .since_ns = clock_now_ns(), .cause = "permanent", .delivery = sending->order->id};
             entries[count].address.len = recipient.address.len;
             buf_add_slice(&texts, recipient.address);
             count++;
@@ -483,8 +482,8 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     rc = loop(sending, report, err);
     /* Also after a fault of ours: what was said to the other side is recorded if it can be. */
     struct err other = {{0}};
-    enum rc ended = come_back(
-        sending, clock_monotonic_ns() + SEND_COME_BACK_S * NS_PER_SECOND, &other);
+    enum rc ended =
+        come_back(sending, clock_monotonic_ns() + SEND_COME_BACK_S * NS_PER_SECOND, &other);
     if (rc == RC_OK && ended != RC_OK) {
         rc = err_set(err, ended, "%s", other.text);
     }
