@@ -111,7 +111,8 @@ static void look_at_lists(struct engine *engine)
     struct sends *sends = engine->sends;
     bool has_changed[HOUSE_CHANNELS] = {false};
     bool is_any = false;
-    if (crew_busy(sends->crew) == 0 || clock_monotonic_ns() - sends->lists_look_ns < LISTS_LOOK_NS) {
+    if (crew_busy(sends->crew) == 0 ||
+        clock_monotonic_ns() - sends->lists_look_ns < LISTS_LOOK_NS) {
         return;
     }
     sends->lists_look_ns = clock_monotonic_ns();

@@ -230,8 +230,8 @@ static enum rc weigh(struct weighing *w, struct err *err)
     rc = rc == RC_OK ? check_basis(w, err) : rc;
     if (rc == RC_OK && decision->step == STEP_EXTRACTION && decision->verb == VERB_APPROVE) {
         bool is_reversed = false;
-        rc = cost_is_reversed(w->env, w->subject.order, w->subject.view.extraction_round, &is_reversed,
-                              err);
+        rc = cost_is_reversed(w->env, w->subject.order, w->subject.view.extraction_round,
+                              &is_reversed, err);
         if (rc == RC_OK && is_reversed) {
             rc = err_set(err, RC_TEMP, "%s is being restarted", w->subject.id);
         }
