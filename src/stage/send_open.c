@@ -12,9 +12,9 @@
 #include <string.h>
 
 enum {
-    KEY_BYTES_MAX = 64 * 1024,         /* a password, a DKIM key, a secret */
-    CA_BYTES_MAX = 16 * 1024 * 1024,   /* the system's bundle has 0.2 MiB */
-    PORT_SUBMISSIONS = 465,            /* RFC 8314 */
+    KEY_BYTES_MAX = 64 * 1024,       /* a password, a DKIM key, a secret */
+    CA_BYTES_MAX = 16 * 1024 * 1024, /* the system's bundle has 0.2 MiB */
+    PORT_SUBMISSIONS = 465,          /* RFC 8314 */
     PORT_SUBMISSION = 587,
     PORT_SMTP = 25,
     MESSAGE_MODE = 0640 /* what the embedded transports keep, for the operators to look at */
@@ -130,16 +130,20 @@ static enum rc open_content(struct sending *sending, struct err *err)
 static enum rc decide_uncertain(struct sending *sending, struct err *err)
 {
     const struct progress_table *table = progress_log_table(sending->log);
-    bool resends = sending->channel->uncertain == HOUSE_RESEND;
+    int64_t now_ns = clock_now_ns();
+    int64_t not_after = sending->order->schedule.not_after;
+    bool resends = sending->channel->uncertain == HOUSE_RESEND &&
+                   (not_after == INSTANT_NONE || now_ns < not_after);
     enum rc rc = RC_OK;
-    for (uint32_t n = 1;
-         rc == RC_OK && n <= table->total && table->counts[PROGRESS_UNCERTAIN] > 0; n++) {
+    for (uint32_t n = 1; rc == RC_OK && n <= table->total && table->counts[PROGRESS_UNCERTAIN] > 0;
+         n++) {
         if (table->entries[n - 1].state != PROGRESS_UNCERTAIN) {
             continue;
         }
         struct progress_record record = {.act = resends ? PROGRESS_ACT_RESEND : PROGRESS_ACT_HOLD,
                                          .number = n,
-                                         .at_ns = clock_now_ns()};
+                                         .at_ns = now_ns,
+                                         .code = table->entries[n - 1].code};
         rc = progress_log_add(sending->log, &record, err);
         if (rc == RC_RANGE) { /* the group is full */
             rc = progress_log_commit(sending->log, err);
@@ -163,8 +167,8 @@ enum rc sending_open(struct sending *sending, struct err *err)
     rc = rc == RC_OK ? decide_uncertain(sending, err) : rc;
     if (rc == RC_OK && send->proof == 0) {
         rc = unwanted_load(send->env->house, sending->order->channel,
-                           &send->env->lists.channels[sending->order->channel], sending->order->target.key,
-                           &sending->unwanted, err);
+                           &send->env->lists.channels[sending->order->channel],
+                           sending->order->target.key, &sending->unwanted, err);
     }
     rc = rc == RC_OK ? open_content(sending, err) : rc;
     rc = rc == RC_OK ? open_transport(sending, err) : rc;

@@ -23,11 +23,11 @@
 
 enum {
     WAIT_MS = 100,
-    COMMIT_MS = 200,         /* results wait no longer for the next group of intents */
-    RETRY_FIRST_S = 30,      /* CONTRACT.md section 6: then doubled, to an hour */
+    COMMIT_MS = 200,    /* results wait no longer for the next group of intents */
+    RETRY_FIRST_S = 30, /* CONTRACT.md section 6: then doubled, to an hour */
     RETRY_LAST_S = 3600,
-    STAY_S = 3,              /* a worker with nothing to do for longer ends */
-    DISK_TRIES = 600         /* of a commit while the disk is full, one each half second */
+    STAY_S = 3,      /* a worker with nothing to do for longer ends */
+    DISK_TRIES = 600 /* of a commit while the disk is full, one each half second */
 };
 #define DISK_PAUSE_MS 500
 #define NS_PER_MS (NS_PER_SECOND / 1000)
@@ -93,6 +93,26 @@ static enum rc record_temporary(struct sending *sending, struct progress_record 
     return record(sending, result, err);
 }
 
+/* Nobody knows whether it was taken: as the channel says, and not at once, or a peer that loses its
+ * answers would be sent the same message over and over. */
+static enum rc decide_uncertain(struct sending *sending, uint32_t number, struct err *err)
+{
+    const struct progress_table *table = progress_log_table(sending->log);
+    struct progress_record decided = {
+        .act = PROGRESS_ACT_RESEND, .number = number, .at_ns = clock_now_ns()};
+    int64_t elapsed_s = 0;
+    int64_t pause_s = pause_after(table->entries[number - 1].tries, &elapsed_s);
+    int64_t not_after = sending->order->schedule.not_after;
+    decided.next_ns = decided.at_ns + pause_s * NS_PER_SECOND;
+    decided.code = table->entries[number - 1].code;
+    if (sending->channel->uncertain != HOUSE_RESEND ||
+        (elapsed_s + pause_s) * NS_PER_SECOND > sending->channel->retry_for_ns ||
+        (not_after != INSTANT_NONE && decided.next_ns >= not_after)) {
+        decided.act = PROGRESS_ACT_HOLD;
+    }
+    return record(sending, &decided, err);
+}
+
 /* Whose address is at fault is not written to again: kept beside the list, for the daemon to take
  * over (docs/SPOOL.md S5). */
 static enum rc note_unreachable(struct sending *sending, enum rc rc, struct err *err)
@@ -112,9 +132,8 @@ static enum rc note_unreachable(struct sending *sending, enum rc rc, struct err 
         }
         rc = recipients_read(sending->list, result->number, &recipient, err);
         if (rc == RC_OK && buf_reserve(&texts, recipient.address.len)) {
-            entries[count] = (struct quarantine_entry){.since_ns = clock_now_ns(),
-                                                       .cause = "permanent",
-                                                       .delivery = sending->order->id};
+            entries[count] = (struct quarantine_entry){
+                .since_ns = clock_now_ns(), .cause = "permanent", .delivery = sending->order->id};
             entries[count].address.len = recipient.address.len;
             buf_add_slice(&texts, recipient.address);
             count++;
@@ -154,8 +173,13 @@ static enum rc record_result(struct sending *sending, const struct send_result *
     if (result->verdict == VERDICT_UNTRIED) {
         one.text = SLICE_LITERAL("");
     }
-    return result->verdict == VERDICT_TEMPORARY ? record_temporary(sending, &one, err)
-                                                : record(sending, &one, err);
+    if (result->verdict == VERDICT_TEMPORARY) {
+        return record_temporary(sending, &one, err);
+    }
+    enum rc rc = record(sending, &one, err);
+    return rc == RC_OK && result->verdict == VERDICT_UNCERTAIN
+               ? decide_uncertain(sending, result->number, err)
+               : rc;
 }
 
 /* What the transport told since the last time. Stored messages are on disk first. */
@@ -483,8 +507,8 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     rc = loop(sending, report, err);
     /* Also after a fault of ours: what was said to the other side is recorded if it can be. */
     struct err other = {{0}};
-    enum rc ended = come_back(
-        sending, clock_monotonic_ns() + SEND_COME_BACK_S * NS_PER_SECOND, &other);
+    enum rc ended =
+        come_back(sending, clock_monotonic_ns() + SEND_COME_BACK_S * NS_PER_SECOND, &other);
     if (rc == RC_OK && ended != RC_OK) {
         rc = err_set(err, ended, "%s", other.text);
     }

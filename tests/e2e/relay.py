@@ -192,6 +192,8 @@ class Peer:
                 pass  # the client went: its right
 
     def close(self):
+        if self.socket.fileno() < 0:
+            return
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         self.thread.join(10)

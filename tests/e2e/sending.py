@@ -8,6 +8,7 @@ import os
 import re
 import ssl
 import threading
+import time
 
 import house
 import relay
@@ -41,19 +42,22 @@ class Office(relay.Wrapped):
     """Keeps what it takes: got is [(recipient, message bytes)] in the order of its answers; asked counts what it was asked.
 
     at_rcpt(address, nth time) gives the reply to RCPT, at_dot(address, nth time) that to the final dot: None closes the
-    connection without a word.
+    connection without a word. trouble(line, number of the connection) comes before the greeting.
     """
 
-    def __init__(self, case, pem, at_rcpt=None, at_dot=None, port=0):
+    def __init__(self, case, pem, at_rcpt=None, at_dot=None, trouble=None, port=0):
+        self.trouble = trouble or (lambda line, number: None)
         self.at_rcpt = at_rcpt or (lambda to, nth: "250 ok")
         self.at_dot = at_dot or (lambda to, nth: "250 ok")
         self.got = []
+        self.times = []
         self.asked = collections.Counter()
         self.ends = collections.Counter()
         self.guard = threading.Lock()
         super().__init__(case, self.serve_one, pem, port)
 
-    def serve_one(self, line, _):
+    def serve_one(self, line, number):
+        self.trouble(line, number)
         line.begin()
         while True:
             self.one_message(line)
@@ -80,9 +84,12 @@ class Office(relay.Wrapped):
             reply = self.at_dot(to, self.ends[to])
             if reply is None or reply.startswith("2"):
                 self.got.append((to, body))
+                self.times.append(time.time())
         if reply is None:
             raise EOFError
         line.say(reply + "\r\n")
+        if reply.startswith("421"):
+            raise EOFError
 
     def to(self):
         with self.guard:
@@ -142,7 +149,10 @@ class Case(relay.Case):
         return Progress(path.read_bytes() if path.exists() else b"")
 
     def until_state(self, made, *states, id="a", timeout=None):
-        made.until(lambda: made.place(id) and self.state(made, id) in states, f"{id} is {states}", timeout)
+        """A place that is not the state's yet is waited for, too: the line comes first."""
+        ends = ("finished", "stopped", "failed")
+        made.until(lambda: made.place(id) and self.state(made, id) in states
+                   and (made.place(id) == ["done"]) == (self.state(made, id) in ends), f"{id} is {states}", timeout)
 
     def state(self, made, id="a"):
         return re.findall(r" state=(\S+)", made.journal(id))[-1]
