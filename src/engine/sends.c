@@ -261,6 +261,8 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
         return;
     }
     item->work = WORK_NONE;
+    /* A stop may have waited for this end: it comes before the next worker. */
+    engine->approved_look_ns = 0;
     /* Anew: a decision may have been made meanwhile. */
     enum rc rc = subject_open(engine->env.spool, id, &subject, &err);
     rc = rc == RC_OK ? send_settle(&engine->env, &subject, now_ns, &is_over, &err) : rc;

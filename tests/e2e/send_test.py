@@ -389,7 +389,7 @@ class Steered(Read):
     def test_pause_and_resume_and_stop__take_effect_within_a_second(self):
         for way in ("command", "file"):
             with self.subTest(way):
-                office, made = self.begin()
+                office, made = self.begin(settle="2.0")
                 say = self.ways(made)[way]
                 began = time.monotonic()
                 say("pause")
