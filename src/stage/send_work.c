@@ -384,6 +384,14 @@ static bool is_too_late(const struct sending *sending, int64_t now_ns)
     return sending->send->proof == 0 && not_after != INSTANT_NONE && now_ns >= not_after;
 }
 
+/* What waits for longer ends at not_after. INT64_MAX (nothing waits) stays. */
+static int64_t before_not_after(const struct sending *sending, int64_t next_ns)
+{
+    int64_t not_after = sending->order->schedule.not_after;
+    bool is_bound = sending->send->proof == 0 && not_after != INSTANT_NONE && next_ns != INT64_MAX;
+    return is_bound && not_after < next_ns ? not_after : next_ns;
+}
+
 /* How many from the first on may be sent to; *next_ns: when more may. */
 static uint32_t waves_open(const struct sending *sending, int64_t now_ns, int64_t *next_ns)
 {
@@ -480,7 +488,8 @@ static enum rc loop(struct sending *sending, struct stage_report *report, struct
         if (rc != RC_OK || sending->under_way > 0) {
             continue;
         }
-        report->next_ns = next_work_ns(sending, upto, wave_ns, now_ns, report);
+        report->next_ns =
+            before_not_after(sending, next_work_ns(sending, upto, wave_ns, now_ns, report));
         if (report->next_ns == INT64_MAX) {
             report->outcome = REPORT_DONE;
             break;
