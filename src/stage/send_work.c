@@ -445,10 +445,12 @@ static int64_t next_work_ns(const struct sending *sending, uint32_t upto, int64_
     struct transport_state state;
     transport_state(sending->transport, &state);
     report->text[0] = '\0';
+    report->is_away = 0;
     if (table->counts[PROGRESS_UNSENT] + table->counts[PROGRESS_TEMPORARY] == 0) {
         return INT64_MAX;
     }
     if (!state.is_up) {
+        report->is_away = 1;
         (void)snprintf(report->text, sizeof report->text, "%.500s", state.reason);
         return now_ns + (state.next_try_ns - clock_monotonic_ns());
     }

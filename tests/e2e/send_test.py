@@ -461,7 +461,7 @@ class Steered(Read):
         (made.etc / "optout.csv").write_text("recipient_id\nR001999\nR002000\n")
         known = made.spool / "quarantine/email.csv"
         known.write_text("address,key\nr1998@example.net,\n")
-        made.until(lambda: len(self.progress(made).events) and "sending-later" in made.log(), "the worker came back", 30)
+        made.until(lambda: "sending-later" in made.log(), "the worker came back", 30)
         made.conf.write_text(made.conf.read_text().replace("rate = 100", "rate = 0"))
         made.stop()
         made.once()
