@@ -144,7 +144,7 @@ static struct progress_step step_of(const struct progress_log *log,
         uint32_t tries = log->table.entries[record->number - 1].tries;
         step.first = tries < PROGRESS_TRIES_MAX ? tries + 1 : PROGRESS_TRIES_MAX;
     }
-    if (record->act == PROGRESS_ACT_TEMPORARY && record->next_ns > record->at_ns) {
+    if (progress_kinds[record->act].numbers > 1 && record->next_ns > record->at_ns) {
         step.wait_s = seconds_of(record->next_ns) - step.at_s;
     }
     return step;

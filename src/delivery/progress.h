@@ -102,7 +102,7 @@ struct progress_record {
     uint32_t number;   /* of the recipient, 1..total */
     int64_t at_ns;     /* now; kept to the second */
     uint32_t code;     /* results: the reply's, 0 none; above PROGRESS_CODE_MAX it is cut down */
-    int64_t next_ns;   /* PROGRESS_ACT_TEMPORARY */
+    int64_t next_ns;   /* PROGRESS_ACT_TEMPORARY, PROGRESS_ACT_RESEND: not tried before */
     struct slice text; /* results: the reply's; any bytes. Addresses and long numbers in it are
                           blotted out, control characters and what is no ASCII become '?' */
 };

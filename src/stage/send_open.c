@@ -148,7 +148,10 @@ static enum rc open_helpers(struct sending *sending, struct err *err)
 static enum rc decide_uncertain(struct sending *sending, struct err *err)
 {
     const struct progress_table *table = progress_log_table(sending->log);
-    bool resends = sending->channel->uncertain == HOUSE_RESEND;
+    int64_t now_ns = clock_now_ns();
+    int64_t not_after = sending->order->schedule.not_after;
+    bool resends = sending->channel->uncertain == HOUSE_RESEND &&
+                   (not_after == INSTANT_NONE || now_ns < not_after);
     enum rc rc = RC_OK;
     for (uint32_t n = 1; rc == RC_OK && n <= table->total && table->counts[PROGRESS_UNCERTAIN] > 0;
          n++) {
@@ -157,7 +160,8 @@ static enum rc decide_uncertain(struct sending *sending, struct err *err)
         }
         struct progress_record record = {.act = resends ? PROGRESS_ACT_RESEND : PROGRESS_ACT_HOLD,
                                          .number = n,
-                                         .at_ns = clock_now_ns()};
+                                         .at_ns = now_ns,
+                                         .code = table->entries[n - 1].code};
         rc = progress_log_add(sending->log, &record, err);
         if (rc == RC_RANGE) { /* the group is full */
             rc = progress_log_commit(sending->log, err);

@@ -103,6 +103,26 @@ static enum rc record_temporary(struct sending *sending, struct progress_record 
     return record(sending, result, err);
 }
 
+/* Nobody knows whether it was taken: as the channel says, and not at once, or a peer that loses its
+ * answers would be sent the same message over and over. */
+static enum rc decide_uncertain(struct sending *sending, uint32_t number, struct err *err)
+{
+    const struct progress_table *table = progress_log_table(sending->log);
+    struct progress_record decided = {
+        .act = PROGRESS_ACT_RESEND, .number = number, .at_ns = clock_now_ns()};
+    int64_t elapsed_s = 0;
+    int64_t pause_s = pause_after(table->entries[number - 1].tries, &elapsed_s);
+    int64_t not_after = sending->order->schedule.not_after;
+    decided.next_ns = decided.at_ns + pause_s * NS_PER_SECOND;
+    decided.code = table->entries[number - 1].code;
+    if (sending->channel->uncertain != HOUSE_RESEND ||
+        (elapsed_s + pause_s) * NS_PER_SECOND > sending->channel->retry_for_ns ||
+        (not_after != INSTANT_NONE && decided.next_ns >= not_after)) {
+        decided.act = PROGRESS_ACT_HOLD;
+    }
+    return record(sending, &decided, err);
+}
+
 /* Whose address is at fault is not written to again: kept beside the list, for the daemon to take
  * over (docs/SPOOL.md S5). */
 static enum rc note_unreachable(struct sending *sending, enum rc rc, struct err *err)
@@ -163,8 +183,13 @@ static enum rc record_result(struct sending *sending, const struct send_result *
     if (result->verdict == VERDICT_UNTRIED) {
         one.text = SLICE_LITERAL("");
     }
-    return result->verdict == VERDICT_TEMPORARY ? record_temporary(sending, &one, err)
-                                                : record(sending, &one, err);
+    if (result->verdict == VERDICT_TEMPORARY) {
+        return record_temporary(sending, &one, err);
+    }
+    enum rc rc = record(sending, &one, err);
+    return rc == RC_OK && result->verdict == VERDICT_UNCERTAIN
+               ? decide_uncertain(sending, result->number, err)
+               : rc;
 }
 
 /* What the transport told since the last time. Stored messages are on disk first. */
@@ -202,6 +227,14 @@ static bool is_too_late(const struct sending *sending, int64_t now_ns)
 {
     int64_t not_after = sending->order->schedule.not_after;
     return sending->send->proof == 0 && not_after != INSTANT_NONE && now_ns >= not_after;
+}
+
+/* What waits for longer ends at not_after. INT64_MAX (nothing waits) stays. */
+static int64_t before_not_after(const struct sending *sending, int64_t next_ns)
+{
+    int64_t not_after = sending->order->schedule.not_after;
+    bool is_bound = sending->send->proof == 0 && not_after != INSTANT_NONE && next_ns != INT64_MAX;
+    return is_bound && not_after < next_ns ? not_after : next_ns;
 }
 
 /* How many from the first on may be sent to; *next_ns: when more may. */
@@ -259,10 +292,12 @@ static int64_t next_work_ns(const struct sending *sending, uint32_t upto, int64_
     struct transport_state state;
     transport_state(sending->transport, &state);
     report->text[0] = '\0';
+    report->is_away = 0;
     if (table->counts[PROGRESS_UNSENT] + table->counts[PROGRESS_TEMPORARY] == 0) {
         return INT64_MAX;
     }
     if (!state.is_up) {
+        report->is_away = 1;
         (void)snprintf(report->text, sizeof report->text, "%.500s", state.reason);
         return now_ns + (state.next_try_ns - clock_monotonic_ns());
     }
@@ -342,7 +377,8 @@ static enum rc loop(struct sending *sending, struct stage_report *report, struct
             continue;
         }
         group_drop_ahead(sending);
-        report->next_ns = next_work_ns(sending, upto, wave_ns, now_ns, report);
+        report->next_ns =
+            before_not_after(sending, next_work_ns(sending, upto, wave_ns, now_ns, report));
         if (report->next_ns == INT64_MAX) {
             report->outcome = REPORT_DONE;
             break;

@@ -155,6 +155,7 @@ static void progress_log__every_act__is_read_back_and_readable(void **state)
     assert_non_null(strstr(buf_text(&bytes), "\nsent 1 250 2.0.0 Ok: queued as 4F2\n"
                                              "temporary 2 450 30 greylisted\n"));
     assert_non_null(strstr(buf_text(&bytes), "\nuntried 5\n"));
+    assert_non_null(strstr(buf_text(&bytes), "\nresend 6 0 30\n"));
     assert_non_null(strstr(buf_text(&bytes), "\ntry 8 2\nuntried 8\nexpired 10\n"
                                              "suppressed 11 quarantined\n"));
     buf_release(&bytes);
