@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { UNREACHABLE_MAX = 1000000 /* addresses taken over at once; the rest at the next settling */ };
+enum { UNREACHABLE_MAX = 100000 /* addresses taken over at once, then the next */ };
 
 /* --- begin --- */
 
@@ -39,9 +39,8 @@ static enum rc open_keys(const struct house_channel *channel, struct send_keys *
                          struct err *err)
 {
     enum rc rc = open_key(channel->ca_file, "ca_file", &keys->ca_fd, err);
-    rc = rc == RC_OK
-             ? open_key(channel->password_file, "password_file", &keys->password_fd, err)
-             : rc;
+    rc = rc == RC_OK ? open_key(channel->password_file, "password_file", &keys->password_fd, err)
+                     : rc;
     rc = rc == RC_OK ? open_key(channel->dkim.key_file, "dkim.key_file", &keys->dkim_fd, err) : rc;
     return rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file",
                                   &keys->unsubscribe_fd, err)
@@ -161,11 +160,14 @@ static enum rc take_unreachable(const struct stage_env *env, const struct subjec
     struct quarantine_entry *entries = calloc(UNREACHABLE_MAX, sizeof *entries);
     rc = rc == RC_OK && entries == NULL ? err_set(err, RC_NOMEM, "no memory for addresses") : rc;
     rc = rc == RC_OK ? csv_cursor_open(fd, name, ',', &cursor, err) : rc;
-    rc = rc == RC_OK ? add_unreachable(cursor, subject->id, &arena, entries, &count, err) : rc;
-    if (rc == RC_OK && count > 0) {
-        rc = quarantine_add(spool_dir(env->spool, SPOOL_QUARANTINE), channel, entries, count, NULL,
-                            err);
-    }
+    do {
+        count = 0;
+        rc = rc == RC_OK ? add_unreachable(cursor, subject->id, &arena, entries, &count, err) : rc;
+        if (rc == RC_OK && count > 0) {
+            rc = quarantine_add(spool_dir(env->spool, SPOOL_QUARANTINE), channel, entries, count,
+                                NULL, err);
+        }
+    } while (rc == RC_OK && count == UNREACHABLE_MAX);
     rc = rc == RC_OK ? fs_remove(subject->dirfd, name, err) : rc;
     csv_cursor_free(cursor);
     arena_release(&arena);
