@@ -193,7 +193,11 @@ enum rc send_spend(const struct stage_env *env, const struct subject *subject, i
     if (subject->view.extraction_round == 0) {
         return RC_OK;
     }
-    enum rc rc = load_table(subject, &table, err);
+    enum rc rc = take_unreachable(env, subject, err); /* nothing looks at done/ again */
+    if (rc != RC_OK) {
+        return rc;
+    }
+    rc = load_table(subject, &table, err);
     rc = rc == RC_OK ? cost_spend(env, subject->order, subject->view.extraction_round,
                                   table.counts[PROGRESS_SENT], now_ns, err)
                      : rc;

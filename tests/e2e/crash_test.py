@@ -449,6 +449,17 @@ class CrashOfSending(Killed, sending.Case):
                 self.assertIn("0.03 EUR", " ".join(got["cost"][2][1]))
                 self.assertEqual(len(got["got"]), 3)
 
+    def test_stopped_before_who_could_not_be_reached_was_taken_over__is_in_quarantine_all_the_same(self):
+        self.need("strace")
+        office = self.post_office()
+        made = self.post(office.port)
+        self.drop(made, "e1", more='waves = { size = 3; every = "1h"; };')
+        self.assertTrue(self.killed(made, RENAME, "quarantine", 1), "the daemon never came to this point")
+        made.decide("e1", "delivery", "stop")
+        self.settle(made)
+        self.assertEqual(self.ended(made, office, "stopped")["known"], ["address", "r3@example.net"])
+        self.assertFalse((made.where("e1") / "sending/email.csv").exists())
+
 
 if __name__ == "__main__":
     house.main()
