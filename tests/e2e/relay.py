@@ -212,6 +212,7 @@ class Wrapped(Peer):
 
     def serve(self, made, number):
         made.settimeout(LIMIT_S)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             with self.context.wrap_socket(made, server_side=True) as wrapped:
                 self.sessions.append(wrapped.session_reused)
