@@ -341,6 +341,7 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     if (rc == RC_OK) {
         works_open(engine);
         rc = sends_open(engine, err);
+        rc = rc == RC_OK ? proofs_open(engine, err) : rc;
     }
     if (rc == RC_OK) {
         int watch = -1; /* both last as long as the loop */
@@ -390,7 +391,8 @@ bool group_is_due(const struct engine *engine, size_t count, int64_t *since_ns)
 static bool has_queued(const struct engine *engine)
 {
     return engine->advance.first != NULL || engine->publish.first != NULL ||
-           engine->book.first != NULL || engine->taken_count > 0 || engine->extracted_count > 0;
+           engine->book.first != NULL || engine->taken_count > 0 || engine->extracted_count > 0 ||
+           proofs_waiting(engine) > 0;
 }
 
 /* Something is queued, but only to become a larger group. */
@@ -424,6 +426,7 @@ static void turn(struct engine *engine)
     }
     look_at_stock(engine, now_ns);
     works_commit(engine, now_ns);
+    proofs_commit(engine, now_ns);
     sends_commit(engine, now_ns);
     doors_scan_approved(engine, now_ns);
     doors_scan_inbox(engine, now_ns);
@@ -433,6 +436,7 @@ static void turn(struct engine *engine)
     }
     if (engine->fatal == RC_OK && !engine->is_stopping) {
         works_start(engine, now_ns);
+        proofs_start(engine, now_ns);
         sends_start(engine, now_ns);
     }
     crew_look(engine->crew);
@@ -505,9 +509,9 @@ static bool is_quiet(struct engine *engine)
 {
     bool is_retrying = false;
     items_each(engine->intaking, look_for_retry, &is_retrying);
-    return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) && engine->drops == NULL &&
-           engine->extract.first == NULL && engine->send.first == NULL &&
-           engine->inbox_look_ns > clock_now_ns() &&
+    return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) &&
+           engine->drops == NULL && engine->extract.first == NULL && engine->send.first == NULL &&
+           engine->proof.first == NULL &&
            !engine->is_inbox_settling && !engine->is_approved_settling &&
            !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
@@ -585,6 +589,7 @@ static void close_engine(struct engine *engine)
 {
     crew_free(engine->crew);
     sends_release(engine);
+    proofs_release(engine);
     works_release(engine);
     doors_release(engine);
     shelf_free(engine->env.shelf);

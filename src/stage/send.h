@@ -3,8 +3,8 @@
  *
  *     begin  (daemon)  opens what the worker needs: lists, keys, where messages are kept
  *     work   (worker)  sending/recipients.csv to its end, intents and results in progress
- *     settle (daemon)  whoever failed for good into quarantine; where nothing is left to be done: what
- *                      was spent, line `finished` or `failed`, place done/
+ *     settle (daemon)  whoever failed for good into quarantine; where nothing is left to be done:
+ * what was spent, line `finished` or `failed`, place done/
  *
  * A worker ends when nothing is left, when nothing can be done for a while (a wave, a later try, a
  * relay that is away), and when it is told to (pause, stop, lists that changed). What a killed one
@@ -28,11 +28,11 @@ enum send_wish {
 #define SEND_DIR "sending" /* of a delivery: the list, and who could not be reached */
 
 enum {
-    SEND_PROOFS_MAX = 1000, /* of one delivery */
-    SEND_COME_BACK_S = 5    /* what has no answer by then is left uncertain */
+    SEND_COME_BACK_S = 5 /* what has no answer by then is left uncertain */
 };
 
-/* Descriptors of files with secrets, opened by the daemon, which never reads them; -1: there is none
+/* Descriptors of files with secrets, opened by the daemon, which never reads them; -1: there is
+ * none
  */
 struct send_keys {
     int ca_fd;
@@ -44,15 +44,16 @@ struct send_keys {
 struct send {
     const struct stage_env *env;
     struct subject subject;
-    uint32_t proof;  /* N: this is the sending of proof N; 0 */
+    uint32_t proof;  /* N: this is the sending of proof N (stage/proof.h); 0 */
+    int64_t date_ns; /* of every message: the list was fixed, the proof was asked for */
     int dirfd;       /* holds recipients.csv (its path is RECIPIENTS_PATH) and progress */
     int messages_fd; /* of the embedded transport; -1 */
     struct send_keys keys;
 };
 
 /*
- * send_begin - open a delivery whose list is fixed and that is sending
- * Returns RC_OK; RC_STATE it is not sending (any more); RC_GONE, RC_CORRUPT; RC_TEMP, RC_PERM a file
+ * send_begin - open a delivery whose list is fixed and that is sending, or that has a proof to send
+ * Returns RC_OK; RC_STATE it is neither (any more); RC_GONE, RC_CORRUPT; RC_TEMP, RC_PERM a file
  * of the channel cannot be opened (err says which); RC_NOMEM
  */
 enum rc send_begin(const struct stage_env *env, const char *id, struct send **out,
@@ -65,8 +66,8 @@ void send_work(struct send *send, struct stage_report *report, struct progress_c
  * send_settle - after a worker has ended, however it did, or where nobody was at work
  *
  * out_is_over  the delivery has ended
- * Returns      RC_OK; RC_TEMP, RC_PERM, RC_CORRUPT later, or somebody has to look at it; RC_IO stop;
- * RC_NOMEM
+ * Returns      RC_OK; RC_TEMP, RC_PERM, RC_CORRUPT later, or somebody has to look at it; RC_IO
+ * stop; RC_NOMEM
  */
 enum rc send_settle(const struct stage_env *env, struct subject *subject, int64_t now_ns,
                     bool *out_is_over, struct err *err) MUST_CHECK;

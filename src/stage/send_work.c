@@ -508,7 +508,7 @@ void send_work(struct send *send, struct stage_report *report, struct progress_c
                                     .cell = cell,
                                     .list_fd = -1,
                                     .cursor = 1,
-                                    .date_s = send->subject.view.fixed_ns / NS_PER_SECOND};
+                                    .date_s = send->date_ns / NS_PER_SECOND};
         sending->channel = &send->env->house->channels[sending->order->channel];
         rc = send_all(sending, report, &err);
         sending_close(sending);

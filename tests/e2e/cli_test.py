@@ -103,7 +103,7 @@ class Usage(Case):
     def test_what_this_version_lacks_says_so_with_69(self):
         h = self.house()
         h.make_spool()
-        for words in (("returns", "a"), ("proof", "send", "a"), ("purge",)):
+        for words in (("returns", "a"), ("proof", "submit", "a"), ("purge",)):
             self.error(h.cli(*words), 69, "not available")
 
 
