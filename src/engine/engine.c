@@ -342,6 +342,7 @@ static enum rc open_parts(struct engine *engine, struct err *err)
         works_open(engine);
         rc = sends_open(engine, err);
         rc = rc == RC_OK ? proofs_open(engine, err) : rc;
+        rc = rc == RC_OK ? feedbacks_open(engine, err) : rc;
     }
     if (rc == RC_OK) {
         int watch = -1; /* both last as long as the loop */
@@ -428,6 +429,7 @@ static void turn(struct engine *engine)
     works_commit(engine, now_ns);
     proofs_commit(engine, now_ns);
     sends_commit(engine, now_ns);
+    feedbacks_scan(engine, now_ns);
     doors_scan_approved(engine, now_ns);
     doors_scan_inbox(engine, now_ns);
     due_advance(engine, now_ns);
@@ -483,6 +485,7 @@ static int wait_ms(struct engine *engine)
         return only_gathers(engine) ? GATHER_MS : 0;
     }
     int64_t next_ns = nearest(due_next_ns(engine), engine->approved_look_ns);
+    next_ns = nearest(next_ns, feedbacks_next_ns(engine));
     if (engine->drops == NULL) {
         next_ns = nearest(next_ns, engine->inbox_look_ns);
     }
@@ -511,7 +514,8 @@ static bool is_quiet(struct engine *engine)
     items_each(engine->intaking, look_for_retry, &is_retrying);
     return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) &&
            engine->drops == NULL && engine->extract.first == NULL && engine->send.first == NULL &&
-           engine->proof.first == NULL &&
+           engine->proof.first == NULL && !feedbacks_is_settling(engine) &&
+           feedbacks_next_ns(engine) > clock_now_ns() && engine->inbox_look_ns > clock_now_ns() &&
            !engine->is_inbox_settling && !engine->is_approved_settling &&
            !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
@@ -557,6 +561,7 @@ static void run(struct engine *engine)
         if (clock_monotonic_ns() - engine->full_look_ns > FULL_LOOK_NS) {
             engine->full_look_ns = clock_monotonic_ns();
             engine->inbox_look_ns = engine->approved_look_ns = 0;
+            feedbacks_look_all(engine);
         }
     }
 }
@@ -590,6 +595,7 @@ static void close_engine(struct engine *engine)
     crew_free(engine->crew);
     sends_release(engine);
     proofs_release(engine);
+    feedbacks_release(engine);
     works_release(engine);
     doors_release(engine);
     shelf_free(engine->env.shelf);

@@ -5,6 +5,7 @@
  *     doors.c   inbox and approved: what was dropped
  *     works.c   batches for intake and extract workers, and what they report
  *     proofs.c  workers that make the lists of proofs
+ *     feedback.c  outbox/feedback: what came back of messages
  *     sends.c   send workers, and what becomes of them
  *     due.c     what each delivery's state asks for
  *     status.c  run/status.json, run/metrics.prom
@@ -48,7 +49,7 @@ struct waiting_drop {
 };
 
 struct counters {
-    uint64_t taken, refused, handed_over, sent, failed, finished, stopped, decided;
+    uint64_t taken, refused, handed_over, sent, failed, finished, stopped, decided, feedback;
 };
 
 struct engine {
@@ -60,6 +61,7 @@ struct engine {
     struct loop *loop;
     struct crew *crew;
     struct proofs *proofs;
+    struct feedbacks *feedbacks;
     struct sends *sends; /* have a crew of their own: they last long and mostly wait */
     struct stage_env env;
     int64_t started_ns;
@@ -151,6 +153,18 @@ void proofs_commit(struct engine *engine, int64_t now_ns);
 /* proofs_waiting - reported, to be committed */
 size_t proofs_waiting(const struct engine *engine);
 void proofs_release(struct engine *engine);
+
+/* feedback.c */
+enum rc feedbacks_open(struct engine *engine, struct err *err) MUST_CHECK;
+/* feedbacks_scan - look at the doors that something happened in, and take one file */
+void feedbacks_scan(struct engine *engine, int64_t now_ns);
+/* feedbacks_look_all - at the next scan, look at every door */
+void feedbacks_look_all(struct engine *engine);
+/* feedbacks_next_ns - wall clock: when to look again; is_settling: something is only waiting for
+ * that */
+int64_t feedbacks_next_ns(const struct engine *engine);
+bool feedbacks_is_settling(const struct engine *engine);
+void feedbacks_release(struct engine *engine);
 
 /* sends.c */
 enum rc sends_open(struct engine *engine, struct err *err) MUST_CHECK;
