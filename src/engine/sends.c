@@ -149,7 +149,7 @@ static void add_send(struct crew_batch *batch, struct send *send)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         works_add_fd(batch, keys[i]);
     }
-    works_add_dir(batch, send->subject.dirfd, WORKER_WRITE);
+    works_add_dir(batch, send->subject.dirfd, send->proof > 0 ? WORKER_READ : WORKER_WRITE);
     if (send->dirfd != send->subject.dirfd) {
         works_add_dir(batch, send->dirfd, WORKER_WRITE);
     }
