@@ -4,6 +4,7 @@ import csv
 import email
 import email.policy
 import signal
+import socket
 import time
 import unittest
 
@@ -161,6 +162,27 @@ class Proofs(house.Case):
         self.assertEqual(h.cli("proof", "sned", "a").returncode, 64)
         self.assertEqual(h.cli("proof", "send").returncode, 64)
         self.assertEqual(h.cli("proof", "send", "nobody").returncode, 66)
+
+    def test_while_the_relay_is_away_a_proof_waits_and_a_delivery_that_goes_on_gives_it_up(self):
+        with socket.socket() as free:  # bound, and nobody listens
+            free.bind(("127.0.0.1", 0))
+            top = 'channels = { email = { transport = "smtp"; host = "127.0.0.1"; port = %d; tls = "none"; }; };' % free.getsockname()[1]
+            h = self.taken(house_settings={"top": top})
+            h.start()
+            h.decide("a", "proof", "send")
+            h.until(lambda: "proof-later" in h.log(), "a try")
+            h.decide("a", "proof", "send")
+            h.until(lambda: h.refused(), "the second is refused")
+            self.assertRegex(next(iter(h.refused().values())), "proof 1, which alice asked for, is not sent yet; 'postroom log a'")
+            self.assertEqual(h.show("a")["proofs"][0]["state"], "sending")
+            self.assertLess(h.log().count("proof-later"), 5)  # it is not tried again and again
+            h.stop()
+            h.once()
+            self.assertEqual(h.show("a")["proofs"][0]["state"], "sending")
+            h.drop("a", files(), conf=conf())
+            h.once()
+            self.assertEqual([p["state"] for p in h.show("a")["proofs"]], ["given-up"])
+            self.assertIn("given-up", h.cli("show", "a", check=0).stdout)
 
     def test_killed_at_any_moment_a_proof_goes_on_and_doubles_nothing(self):
         h = self.taken(count=2000)
