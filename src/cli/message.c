@@ -160,12 +160,13 @@ static void wipe(struct buf *secret)
 static enum rc print(const struct making *m, const struct content *content, struct err *err)
 {
     struct content_state *state = NULL;
-    struct content_message message;
+    struct content_message message = {.bytes = {NULL, 0}};
     enum rc rc = content_state_open(content, &state, err);
-    rc = rc == RC_OK ? content_render(content, state, &m->recipient, 0, m->date_ns / NS_PER_SECOND,
-                                      &message, err)
-                     : rc;
-    if (rc == RC_OK) {
+    if (rc == RC_OK && state != NULL) {
+        rc = content_render(content, state, &m->recipient, 0, m->date_ns / NS_PER_SECOND, &message,
+                            err);
+    }
+    if (rc == RC_OK && message.bytes.len > 0) {
         (void)fwrite(message.bytes.ptr, 1, message.bytes.len, stdout);
     }
     content_state_free(state);
