@@ -5,6 +5,7 @@
 
 #include "stage/decide.h"
 #include "stage/hand_over.h"
+#include "stage/proof.h"
 #include "stage/settle.h"
 #include "stage/shelf.h"
 #include "sys/clock.h"
@@ -187,6 +188,17 @@ static void at_sending(struct engine *engine, struct item *item, const struct su
     }
 }
 
+/* A trial of the message: its list first, then a send worker has it. */
+static void at_proof(struct engine *engine, struct item *item, const struct subject *subject,
+                     uint32_t proof)
+{
+    if (proof_is_fixed(subject, proof)) {
+        enqueue(&engine->send, item, WORK_SEND);
+    } else {
+        enqueue(&engine->proof, item, WORK_PROOF);
+    }
+}
+
 static enum rc at_handed_over(struct engine *engine, struct item *item, struct subject *subject,
                               int64_t now_ns, struct err *err)
 {
@@ -209,6 +221,11 @@ static enum rc act_by_state(struct engine *engine, struct item *item, struct sub
         engine->is_unsynced = true;
     }
     item->state = subject->view.state;
+    uint32_t proof = proof_due(subject);
+    if (rc == RC_OK && proof > 0) { /* also while it is held: a proof is what it may be held for */
+        at_proof(engine, item, subject, proof);
+        return RC_OK;
+    }
     if (rc != RC_OK || (subject->view.is_held && item->state != STATE_SENDING &&
                         item->state != STATE_HANDED_OVER)) {
         return rc;

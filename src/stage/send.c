@@ -10,6 +10,7 @@
 #include "delivery/progress.h"
 #include "spool/tree.h"
 #include "stage/cost.h"
+#include "stage/proof.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
@@ -94,6 +95,24 @@ static enum rc open_channel(struct send *send, struct err *err)
     return rc;
 }
 
+/* What there is to send: the delivery, or a proof of it. */
+static enum rc open_list(struct send *send, struct err *err)
+{
+    const struct view *view = &send->subject.view;
+    uint32_t proof = proof_due(&send->subject);
+    if (view->state == STATE_SENDING && view->is_extracted) {
+        send->dirfd = send->subject.dirfd;
+        send->date_ns = view->fixed_ns;
+        return RC_OK;
+    }
+    if (proof > 0 && proof_is_fixed(&send->subject, proof)) {
+        send->proof = proof;
+        send->date_ns = view_proof_due(view)->asked_ns;
+        return proof_open_dir(send->subject.dirfd, proof, &send->dirfd, err);
+    }
+    return err_set(err, RC_STATE, "%s is %s", send->subject.id, state_name(view->state));
+}
+
 enum rc send_begin(const struct stage_env *env, const char *id, struct send **out, struct err *err)
 {
     struct send *send = send_new(env);
@@ -101,14 +120,8 @@ enum rc send_begin(const struct stage_env *env, const char *id, struct send **ou
         return err_set(err, RC_NOMEM, "no memory for a sending");
     }
     enum rc rc = subject_open_next(env, id, &send->subject, err);
-    if (rc == RC_OK &&
-        (send->subject.view.state != STATE_SENDING || !send->subject.view.is_extracted)) {
-        rc = err_set(err, RC_STATE, "%s is %s", id, state_name(send->subject.view.state));
-    }
-    if (rc == RC_OK) {
-        send->dirfd = send->subject.dirfd;
-        rc = open_channel(send, err);
-    }
+    rc = rc == RC_OK ? open_list(send, err) : rc;
+    rc = rc == RC_OK ? open_channel(send, err) : rc;
     if (rc != RC_OK) {
         send_release(send);
         return rc;

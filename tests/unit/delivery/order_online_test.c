@@ -244,6 +244,7 @@ static void order_read__content_that_cannot_be_sent__is_refused_with_line(void *
         {MINIMAL "waves = 10;", "waves wants a group"},
         {MINIMAL "waves = ( { size = 1; after = \"2h\"; }, { size = 1; after = \"1h\"; } );",
          "after is below that of the wave before"},
+        {MINIMAL "approvals = { proof = true; };", "delivery.conf:4: proof: target is missing"},
         {SMS, "content: text is missing"},
         {SMS "content = { text = \"t\"; html = \"h\"; };", "html is not for channel sms"},
         {PUSH "content = { title = \"t\"; };", "content: body is missing"},
@@ -254,6 +255,29 @@ static void order_read__content_that_cannot_be_sent__is_refused_with_line(void *
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         refuses(rows[i].text, rows[i].expected);
     }
+}
+
+static void order_read__proof_with_a_target__is_taken_and_frozen(void **state)
+{
+    (void)state;
+    struct house *house = load_house(SAMPLE_HOUSE);
+    struct order *order =
+        takes(house, &ALICE,
+              MINIMAL
+              "approvals = { proof = { reviewers = [ \"bob\" ]; target = [ \"a@b.c\", \"d@e.f\" ]; "
+              "}; };");
+    struct order *again = NULL;
+    struct buf text = BUF_EMPTY;
+    order_write(order, &text);
+    assert_int_equal(order_load(buf_slice(&text), "settings.conf", &again, NULL), RC_OK);
+    buf_release(&text);
+    house_free(house);
+    const struct order_step *proof = &again->steps[ORDER_STEP_PROOF];
+    assert_true(proof->is_on);
+    assert_int_equal(proof->proof_target.count, 2);
+    assert_string_equal(proof->proof_target.items[1], "d@e.f");
+    order_free(again);
+    order_free(order);
 }
 
 static void order_read__costs_of_a_named_service__count(void **state)
@@ -402,6 +426,7 @@ int main(void)
         cmocka_unit_test(order_read__what_the_channel_says__is_frozen_but_for_the_secret),
         cmocka_unit_test(order_read__content_of_layers__is_merged_and_other_channels_part_left),
         cmocka_unit_test(order_read__content_that_cannot_be_sent__is_refused_with_line),
+        cmocka_unit_test(order_read__proof_with_a_target__is_taken_and_frozen),
         cmocka_unit_test(order_read__costs_of_a_named_service__count),
         cmocka_unit_test(order_files__of_an_email__have_their_roles),
         cmocka_unit_test(order_changes__content_and_waves__give_their_part_alone),
