@@ -21,11 +21,16 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 HARDEN ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
 OPTIMISE ?= -O2 -g
 SANITIZE ?=
+# Rows pass through many small functions of several rooms: inlined across files the programs take a
+# tenth less processor time. Objects are whole without it too, so that tests link quickly. What gcc
+# guesses to be uninitialised then is looked at file by file, without.
+LTO ?= $(if $(SANITIZE),,$(if $(findstring gcc,$(CC)),-flto=auto -ffat-lto-objects))
+LTO_LINK = $(if $(LTO),$(LTO) $(OPTIMISE) -Wno-maybe-uninitialized)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
 CFLAGS_ALL = -std=c17 -D_POSIX_C_SOURCE=200809L -pthread $(OPTIMISE) $(WARNINGS) $(HARDEN) \
-    $(SANITIZE) -Isrc $(PKG_CFLAGS) $(CFLAGS)
+    $(SANITIZE) $(LTO) -Isrc $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
 
 PROGRAMS = postroomd postroom
@@ -38,7 +43,7 @@ UNIT_BIN := $(UNIT_SRC:tests/%.c=$(BUILD)/tests/%)
 TOOL_SRC := $(sort $(shell find tools -name '*.c'))
 TOOL_BIN := $(TOOL_SRC:tools/%.c=$(BUILD)/tools/%)
 
-.PHONY: all check check-san lint bench demo deps install uninstall clean help unit tools man
+.PHONY: all check check-san lint bench bench-send demo deps install uninstall clean help unit tools man
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -60,18 +65,18 @@ $(BUILD)/obj/%.o: src/%.c | $(BUILD)/flags
 $(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LTO_LINK) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
 	$(call say,TEST $<)
-	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(filter-out $(LTO),$(CFLAGS_ALL)) $(LDFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
 	    $(BUILD)/libpostroom.a $(CMOCKA_LIBS) $(PKG_LIBS)
 
 $(BUILD)/tools/%: tools/%.c $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
 	$(call say,TOOL $<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libpostroom.a $(PKG_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(LTO),$(CFLAGS_ALL)) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libpostroom.a $(PKG_LIBS)
 
 # Everything is built anew when compiler or flags change.
 $(BUILD)/flags: FORCE
@@ -135,6 +140,10 @@ lint: deps
 bench: deps
 	@$(MAKE) --no-print-directory all
 	@tools/bench/run $(BUILD)
+
+bench-send: deps
+	@$(MAKE) --no-print-directory all
+	@tools/bench/send-run $(BUILD)
 
 demo: deps
 	@$(MAKE) --no-print-directory all

@@ -162,6 +162,29 @@ static enum rc choose_columns(struct audience *audience, struct err *err)
     return RC_OK;
 }
 
+void audience_narrow(struct audience *audience, bool (*uses)(const void *ctx, size_t column),
+                     const void *ctx)
+{
+    const struct audience_options *options = &audience->options;
+
+    audience->second.count = 0;
+    set_add(&audience->second, audience->key);
+    for (size_t i = 0; i < options->dedupe_count; i++) {
+        set_add(&audience->second, audience->dedupe[i]);
+    }
+    for (size_t i = 0; i < options->order_count; i++) {
+        set_add(&audience->second, audience->order_columns[i].column);
+    }
+    for (size_t i = 0; i < audience->filters_count; i++) {
+        set_add(&audience->second, audience->filters[i].column);
+    }
+    for (size_t i = 0; i < audience->columns; i++) {
+        if (uses(ctx, i)) {
+            set_add(&audience->second, i);
+        }
+    }
+}
+
 /* 85% of the worker's memory: the rest is for blocks on their way and for what the payloads go
  * through afterwards. Rows are larger than the hashes of their keys: a million of ordinary ones
  * stays in memory within 256 MiB. Where rows are only counted, what order would have had goes to
@@ -174,12 +197,12 @@ static void share_memory(struct audience *audience)
     memory = memory < MEMORY_BYTES_MIN ? MEMORY_BYTES_MIN : memory;
     size_t hundredth = memory / 100 * 85 / 100;
     size_t filters = audience->filters_count > 0 ? 20 : 0;
-    size_t order = options->payload == NULL ? 0 : 70 - filters;
+    size_t order = options->payload == NULL ? 0 : 64 - filters;
 
     audience->shares.filters = filters * hundredth;
-    audience->shares.log = (order > 0 ? 8 : 40) * hundredth;
+    audience->shares.log = (order > 0 ? 7 : 40) * hundredth;
     audience->shares.order = order * hundredth;
-    audience->shares.duplicates = (order > 0 ? 22 : 60 - filters) * hundredth;
+    audience->shares.duplicates = (order > 0 ? 29 : 60 - filters) * hundredth;
 }
 
 static void choose_threads(struct audience *audience)

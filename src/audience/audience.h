@@ -150,6 +150,13 @@ enum rc audience_open(const struct audience_options *options, struct audience **
 const char *const *audience_columns(const struct audience *audience, size_t *out_count);
 
 /*
+ * audience_narrow - check and payload look at these columns alone: fields of others may be empty
+ * Before audience_run. Without it they see all columns.
+ */
+void audience_narrow(struct audience *audience, bool (*uses)(const void *ctx, size_t column),
+                     const void *ctx);
+
+/*
  * audience_run - read everything, and settle who is in; once
  *
  * excluded_fd  gets "line,key,cause" and a line for each excluded row in the order of the file (the

@@ -54,10 +54,10 @@ void bits_release(struct bits *bits)
 void duplicates_init(struct duplicates *duplicates, bool has_dedupe, size_t memory_bytes,
                      int dir_fd)
 {
-    /* with dedupe columns: two sets, and the links of their chains */
-    size_t share = has_dedupe ? memory_bytes / 3 : memory_bytes;
-    *duplicates =
-        (struct duplicates){.has_dedupe = has_dedupe, .memory_bytes = share, .dir_fd = dir_fd};
+    /* with dedupe columns: two sets, and the links of their chains, which are few in most lists */
+    size_t share = has_dedupe ? memory_bytes / 100 * 46 : memory_bytes;
+    *duplicates = (struct duplicates){
+        .has_dedupe = has_dedupe, .memory_bytes = memory_bytes / 100 * 8, .dir_fd = dir_fd};
     pairs_init(&duplicates->keys, share, dir_fd);
     pairs_init(&duplicates->dedupes, share, dir_fd);
 }

@@ -1,10 +1,10 @@
 /*
  * order - payloads given back in the order of their keys
  *
- * Contract in the header. Chunks are small and stay in their thread's cache; what they hold is copied
- * behind one another into slabs of large pages, where the walk in order finds it without missing
- * its pages. When memory is full, what is there is sorted and written as a run; runs are merged as they are
- * read. A run is items one behind the other, as they lie in memory.
+ * Contract in the header. Chunks are small and stay in their thread's cache; what they hold is
+ * copied behind one another into slabs of large pages, where the walk in order finds it without
+ * missing its pages. When memory is full, what is there is sorted and written as a run; runs are
+ * merged as they are read. A run is items one behind the other, as they lie in memory.
  */
 #include "audience/order.h"
 

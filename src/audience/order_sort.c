@@ -282,8 +282,8 @@ static void side_by_side(void *(*work)(void *), void *args, size_t size, unsigne
 {
     pthread_t helpers[THREADS_MAX];
     unsigned started = 1;
-    while (started < count && pthread_create(&helpers[started], NULL, work,
-                                             (char *)args + started * size) == 0) {
+    while (started < count &&
+           pthread_create(&helpers[started], NULL, work, (char *)args + started * size) == 0) {
         started++;
     }
     work(args);

@@ -505,11 +505,10 @@ static bool is_quiet(struct engine *engine)
 {
     bool is_retrying = false;
     items_each(engine->intaking, look_for_retry, &is_retrying);
-    return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) && engine->drops == NULL &&
-           engine->extract.first == NULL && engine->send.first == NULL &&
-           engine->inbox_look_ns > clock_now_ns() &&
-           !engine->is_inbox_settling && !engine->is_approved_settling &&
-           !engine->is_inbox_retrying && !is_retrying &&
+    return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) &&
+           engine->drops == NULL && engine->extract.first == NULL && engine->send.first == NULL &&
+           engine->inbox_look_ns > clock_now_ns() && !engine->is_inbox_settling &&
+           !engine->is_approved_settling && !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
 }
 

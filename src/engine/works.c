@@ -55,7 +55,8 @@ static void on_extracted(void *owner, void *ctx, const struct stage_report *repo
 
 void works_open(struct engine *engine)
 {
-    engine->intake_kind = (struct crew_kind){"postroom-intake", run_intake, on_taken, engine, false};
+    engine->intake_kind =
+        (struct crew_kind){"postroom-intake", run_intake, on_taken, engine, false};
     engine->extract_kind =
         (struct crew_kind){"postroom-extract", run_extract, on_extracted, engine, false};
 }

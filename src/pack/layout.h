@@ -107,6 +107,10 @@ enum rc layout_open(const struct layout_options *options, const struct slice *co
                     size_t column_count, struct layout **out, struct err *err) MUST_CHECK;
 void layout_free(struct layout *layout);
 
+/* layout_uses - a row changes with this column of the recipients; true also where that is not known
+ * (templates with sections, address lines) */
+bool layout_uses(const struct layout *layout, size_t column);
+
 /* layout_state_open - scratch memory, cache and counts of one thread; the layout outlives it */
 enum rc layout_state_open(const struct layout *layout, struct layout_state **out,
                           struct err *err) MUST_CHECK;

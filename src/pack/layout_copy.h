@@ -19,7 +19,7 @@
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (unsigned char)(value))
 
 enum {
-    COPY_WORD = 8,  /* bytes looked at together */
+    COPY_WORD = 8, /* bytes looked at together */
     COPY_VECTOR = 16
 };
 
@@ -36,8 +36,8 @@ static inline uint64_t odd_bytes(uint64_t word, const struct copy_marks *marks)
 {
     uint64_t delimiter = word ^ EACH_BYTE(marks->delimiter);
     uint64_t quote = word ^ EACH_BYTE(marks->quote);
-    return (word | ((word - EACH_BYTE(0x20)) & ~word) |
-            ((delimiter - EACH_BYTE(1)) & ~delimiter) | ((quote - EACH_BYTE(1)) & ~quote)) &
+    return (word | ((word - EACH_BYTE(0x20)) & ~word) | ((delimiter - EACH_BYTE(1)) & ~delimiter) |
+            ((quote - EACH_BYTE(1)) & ~quote)) &
            EACH_BYTE(0x80);
 }
 
@@ -95,10 +95,9 @@ static inline int look_at_vector(__m128i bytes, bool is_upper, const struct copy
                                  __m128i *out)
 {
     /* signed: what is no ASCII is below a blank too */
-    __m128i odd = _mm_or_si128(
-        _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(marks->delimiter)),
-                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8(marks->quote))));
+    __m128i odd = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                               _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(marks->delimiter)),
+                                            _mm_cmpeq_epi8(bytes, _mm_set1_epi8(marks->quote))));
     if (is_upper) {
         __m128i small = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('a' - 1)),
                                       _mm_cmplt_epi8(bytes, _mm_set1_epi8('z' + 1)));
@@ -112,8 +111,8 @@ static inline int copy_vector(char *to, const char *from, bool is_upper,
                               const struct copy_marks *marks)
 {
     __m128i out;
-    int odd = look_at_vector(_mm_loadu_si128((const __m128i *)(const void *)from), is_upper, marks,
-                             &out);
+    int odd =
+        look_at_vector(_mm_loadu_si128((const __m128i *)(const void *)from), is_upper, marks, &out);
     _mm_storeu_si128((__m128i *)(void *)to, out);
     return odd;
 }

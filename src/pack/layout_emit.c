@@ -132,10 +132,11 @@ void layout_finish(const struct layout *layout, const struct column_plan *column
 /* Two digits at a time, from the end: this runs once for every row. */
 static size_t put_digits(uint64_t n, char out[DIGITS_MAX])
 {
-    static const char PAIRS[] = "00010203040506070809101112131415161718192021222324252627282930313233"
-                                "34353637383940414243444546474849505152535455565758596061626364656667"
-                                "68697071727374757677787980818283848586878889909192939495969798"
-                                "99";
+    static const char PAIRS[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "68697071727374757677787980818283848586878889909192939495969798"
+        "99";
     char reversed[DIGITS_MAX];
     char *at = reversed + DIGITS_MAX;
     while (n >= 100) {

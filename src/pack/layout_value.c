@@ -82,6 +82,22 @@ bool layout_take_apart(const struct layout *layout, const char *const *names, st
     return true;
 }
 
+bool layout_uses(const struct layout *layout, size_t column)
+{
+    if (layout->is_address_checked || layout->lines_used != 0 || layout->has_templates) {
+        return true;
+    }
+    for (size_t i = 0; i < layout->column_count; i++) {
+        const struct column_plan *plan = &layout->columns[i];
+        for (size_t j = 0; j < plan->source_count; j++) {
+            if (plan->sources[j].kind == SOURCE_FIELD && plan->sources[j].index == column) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 const struct slice *layout_whole_row(struct layout_state *state, const struct slice *fields,
                                      size_t count)
 {

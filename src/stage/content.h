@@ -12,13 +12,13 @@
 #include "delivery/order.h"
 
 enum {
-    CONTENT_COLUMNS_MAX = 512,              /* of the recipients, used in one content */
+    CONTENT_COLUMNS_MAX = 512,                 /* of the recipients, used in one content */
     CONTENT_FILES_BYTES_MAX = 24 * 1024 * 1024 /* images and attachments of one message */
 };
 
 struct content_wants {
-    int dirfd;                       /* of the delivery */
-    const struct house *house;       /* the channel's sender, signature, unsubscribing */
+    int dirfd;                 /* of the delivery */
+    const struct house *house; /* the channel's sender, signature, unsubscribing */
     uint64_t revision;
     struct slice dkim_key;           /* PEM; empty: not signed (counting, previews) */
     struct slice unsubscribe_secret; /* empty: a stand-in */

@@ -139,11 +139,10 @@ static enum rc add_cost_entry(struct cost_book *book, const struct order *order,
         is_whole = postings[i].account != NULL;
     }
     if (is_whole) {
-        postings[lines->count] =
-            (struct ledger_posting){.account = arena_format(&book->arena, "due:%s:%s:%s",
-                                                            heading->level, order->provider,
-                                                            order->service),
-                                    .amount = -lines->total_minor};
+        postings[lines->count] = (struct ledger_posting){
+            .account = arena_format(&book->arena, "due:%s:%s:%s", heading->level, order->provider,
+                                    order->service),
+            .amount = -lines->total_minor};
         is_whole = postings[lines->count].account != NULL;
     }
     if (!is_whole) {

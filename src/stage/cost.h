@@ -64,8 +64,9 @@ enum rc cost_book_append(struct cost_book *book, const struct stage_env *env,
                          struct err *err) MUST_CHECK;
 
 /*
- * cost_reverse - reverse what an extraction, or the start of a sending, booked, unless that was done: KEY/reversed in both
- * ledgers Returns RC_OK, also when nothing had been booked; RC_TEMP, RC_IO, RC_CORRUPT, RC_NOMEM
+ * cost_reverse - reverse what an extraction, or the start of a sending, booked, unless that was
+ * done: KEY/reversed in both ledgers Returns RC_OK, also when nothing had been booked; RC_TEMP,
+ * RC_IO, RC_CORRUPT, RC_NOMEM
  */
 enum rc cost_reverse(const struct stage_env *env, const struct order *order, uint64_t round,
                      int64_t at_ns, struct err *err) MUST_CHECK;

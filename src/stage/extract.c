@@ -235,7 +235,8 @@ static bool ends_empty(const struct subject *subject, const struct booking *book
     bool is_nothing = subject->order->channel == HOUSE_MAIL
                           ? booking->facts.archive[0] == '\0'
                           : booking->facts.records + booking->facts.seeds == 0;
-    return is_nothing || (booking->facts.records == 0 && subject->order->target.empty != ORDER_EMPTY_SEND);
+    return is_nothing ||
+           (booking->facts.records == 0 && subject->order->target.empty != ORDER_EMPTY_SEND);
 }
 
 static enum rc put_basis(struct extract *extract, const struct booking *booking,
@@ -268,7 +269,7 @@ static void put_receipt(struct journal_writer *writer, const char *key, size_t s
 }
 
 static enum rc say_ends(struct extract *extract, const struct booking *booking,
-                             const struct cost_book *book, int64_t now_ns, struct err *err)
+                        const struct cost_book *book, int64_t now_ns, struct err *err)
 {
     struct subject *subject = &extract->subject;
     const struct extract_way *way = extract_way_of(subject->order);
@@ -353,9 +354,9 @@ static enum rc book_lines(struct extract **group, struct booking *bookings, size
                            : say_ends(group[i], &bookings[i], &book, now_ns, &group[i]->err);
         if (group[i]->rc == RC_OK) {
             log_event(LOG_LEVEL_INFO, event_name(extract_way_of(group[i]->subject.order)->ends),
-                      group[i]->subject.id,
-                      "records=%" PRIu64 " seeds=%" PRIu64 " archive=%s", bookings[i].facts.records,
-                      bookings[i].facts.seeds, bookings[i].facts.archive);
+                      group[i]->subject.id, "records=%" PRIu64 " seeds=%" PRIu64 " archive=%s",
+                      bookings[i].facts.records, bookings[i].facts.seeds,
+                      bookings[i].facts.archive);
         }
     }
     cost_book_release(&book);

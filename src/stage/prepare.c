@@ -167,9 +167,8 @@ static enum rc write_facts(struct preparation *p, struct err *err)
 /* The content compiles; what else a reader would want to be told of it. */
 static enum rc warn_of_content(struct preparation *p, struct err *err)
 {
-    struct content_wants wants = {.dirfd = p->options->dirfd,
-                                  .house = p->options->house,
-                                  .revision = p->options->revision};
+    struct content_wants wants = {
+        .dirfd = p->options->dirfd, .house = p->options->house, .revision = p->options->revision};
     size_t count = 0;
     const char *const *columns = audience_columns(p->selection.audience, &count);
     return content_check(p->order, &wants, columns, count, p->problems, err);

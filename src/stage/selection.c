@@ -246,11 +246,11 @@ static enum rc open_content(struct opening *o, const char *const *columns, size_
     struct content_wants wants = {
         .dirfd = o->wants->dirfd, .house = o->wants->house, .revision = o->wants->revision};
     struct selection_reach *reach = o->out->reach;
-    enum rc rc = content_open(o->order, &wants, columns, count, &o->out->content, err);
     reach->used = arena_array(&o->out->arena, count + 1, sizeof *reach->used);
-    if (rc == RC_OK && reach->used == NULL) {
-        rc = err_set(err, RC_NOMEM, "no memory for the columns of a content");
+    if (reach->used == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for the columns of a content");
     }
+    enum rc rc = content_open(o->order, &wants, columns, count, &o->out->content, err);
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         if (content_uses(o->out->content, i)) {
             reach->used[reach->used_count++] = i;
@@ -262,20 +262,34 @@ static enum rc open_content(struct opening *o, const char *const *columns, size_
     return rc;
 }
 
+static bool reaches_by(const void *ctx, size_t column)
+{
+    const struct selection_reach *reach = ctx;
+    bool is_used = column == reach->address || column == reach->key;
+    for (size_t i = 0; !is_used && i < reach->used_count; i++) {
+        is_used = reach->used[i] == column;
+    }
+    return is_used;
+}
+
 static enum rc open_reach(struct opening *o, struct err *err)
 {
     const struct order *order = o->order;
     struct selection_reach *reach = o->out->reach;
     size_t count = 0;
     const char *const *columns = audience_columns(o->out->audience, &count);
-    enum rc rc = find_column(order, order->target.address, "address", columns, count,
-                             &reach->address, err);
+    enum rc rc =
+        find_column(order, order->target.address, "address", columns, count, &reach->address, err);
     rc = rc == RC_OK
              ? find_column(order, order->target.key, "key", columns, count, &reach->key, err)
              : rc;
     reach->is_email = order->channel == HOUSE_EMAIL;
     rc = rc == RC_OK ? open_quarantine(o, err) : rc;
-    return rc == RC_OK ? open_content(o, columns, count, err) : rc;
+    rc = rc == RC_OK ? open_content(o, columns, count, err) : rc;
+    if (rc == RC_OK) {
+        audience_narrow(o->out->audience, reaches_by, reach);
+    }
+    return rc;
 }
 
 static void close_reach(struct selection_reach *reach)
@@ -400,7 +414,9 @@ static struct audience_options plain_options(const struct opening *o)
         .check = is_online  ? check_reach
                  : has_norm ? extraction_check
                             : NULL,
-        .payload = o->wants->is_counting ? NULL : is_online ? keep_line : extraction_payload,
+        .payload = o->wants->is_counting ? NULL
+                   : is_online           ? keep_line
+                                         : extraction_payload,
         .ctx = is_online ? (void *)o->out->reach : o->out->extraction,
         .progress = progress_of(o),
     };
@@ -421,15 +437,23 @@ static enum rc open_audience(struct opening *o, int recipients, struct err *err)
     return rc == RC_OK ? audience_open(&options, &o->out->audience, err) : rc;
 }
 
+static bool uses_column(const void *layout, size_t column)
+{
+    return layout_uses(layout, column);
+}
+
 enum rc selection_open(const struct order *order, const struct selection_wants *wants,
                        struct selection *out, struct err *err)
 {
     struct opening o = {order, wants, out};
     *out = (struct selection){.arena = ARENA_EMPTY};
     out->fds = arena_array(&out->arena, FILES_MAX, sizeof *out->fds);
-    if (out->fds == NULL) {
+    struct selection_reach *reach = arena_alloc(&out->arena, sizeof *reach);
+    if (out->fds == NULL || reach == NULL) {
         return err_set(err, RC_NOMEM, "no memory for a selection");
     }
+    *reach = (struct selection_reach){0};
+    out->reach = reach;
     int recipients = -1;
     struct stat status;
     enum rc rc = keep_fd(&o, order->target.file, &recipients, err);
@@ -437,13 +461,6 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
         out->bytes = (uint64_t)status.st_size;
     }
     bool is_online = order->channel != HOUSE_MAIL;
-    if (rc == RC_OK && is_online) {
-        out->reach = arena_alloc(&out->arena, sizeof *out->reach);
-        rc = out->reach == NULL ? err_set(err, RC_NOMEM, "no memory for a selection") : RC_OK;
-    }
-    if (rc == RC_OK && is_online) {
-        memset(out->reach, 0, sizeof *out->reach);
-    }
     rc = rc == RC_OK && !is_online ? open_extraction(&o, err) : rc;
     rc = rc == RC_OK ? open_audience(&o, recipients, err) : rc;
     if (rc == RC_OK && is_online) {
@@ -452,6 +469,9 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
         size_t count = 0;
         const char *const *columns = audience_columns(out->audience, &count);
         rc = extraction_compile(out->extraction, columns, count, err);
+        if (rc == RC_OK) {
+            audience_narrow(out->audience, uses_column, extraction_layout(out->extraction));
+        }
     }
     return rc;
 }

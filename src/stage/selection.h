@@ -20,8 +20,8 @@
 #include "sys/progress.h"
 
 struct selection_wants {
-    int dirfd;                 /* holds the files that the order names */
-    const struct house *house; /* suppression lists of the channel, memory, threads */
+    int dirfd;                       /* holds the files that the order names */
+    const struct house *house;       /* suppression lists of the channel, memory, threads */
     const struct stage_lists *lists; /* who is not contacted on the order's channel */
     uint64_t revision;
     bool is_counting;           /* nothing is rendered or ordered */
@@ -45,7 +45,7 @@ struct selection {
     struct arena arena;
     struct extraction *extraction; /* NULL online */
     struct content *content;       /* online */
-    struct selection_reach *reach; /* online */
+    struct selection_reach *reach; /* online; else empty */
     struct audience *audience;
     const char *random_seed;
     uint64_t bytes; /* of the recipients' file */

@@ -158,7 +158,10 @@ static enum rc take_unreachable(const struct stage_env *env, const struct subjec
         return RC_OK;
     }
     struct quarantine_entry *entries = calloc(UNREACHABLE_MAX, sizeof *entries);
-    rc = rc == RC_OK && entries == NULL ? err_set(err, RC_NOMEM, "no memory for addresses") : rc;
+    if (entries == NULL) {
+        fs_drop(&fd);
+        return err_set(err, RC_NOMEM, "no memory for addresses");
+    }
     rc = rc == RC_OK ? csv_cursor_open(fd, name, ',', &cursor, err) : rc;
     do {
         count = 0;

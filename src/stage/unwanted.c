@@ -22,10 +22,11 @@ static enum rc add_list(struct unwanted *unwanted, int fd, const char *name, con
     struct csv_cursor *cursor = NULL;
     size_t column = 0;
     if (fd < 0 || lseek(fd, 0, SEEK_SET) != 0) {
-        return err_set(err, RC_TEMP,
-                       "%s: the channel's suppression list cannot be read; nobody is sent to without "
-                       "it",
-                       name);
+        return err_set(
+            err, RC_TEMP,
+            "%s: the channel's suppression list cannot be read; nobody is sent to without "
+            "it",
+            name);
     }
     enum rc rc = csv_cursor_open(fd, name, ',', &cursor, err);
     rc = rc == RC_OK ? csv_cursor_want(cursor, key, &column, err) : rc;
@@ -60,8 +61,7 @@ enum rc unwanted_load(const struct house *house, int channel, const struct chann
         rc = add_list(unwanted, lists->suppress[i], names.items[i], key, err);
     }
     if (rc == RC_OK) {
-        rc = quarantine_load(lists->quarantine,
-                             quarantine_file(house_channel_name(channel), file),
+        rc = quarantine_load(lists->quarantine, quarantine_file(house_channel_name(channel), file),
                              &unwanted->quarantine, err);
     }
     if (rc != RC_OK) {

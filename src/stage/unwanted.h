@@ -10,7 +10,9 @@
 #include "base/buf.h"
 #include "stage/lists.h"
 
-enum { UNWANTED_MEMORY_BYTES = 128 * 1024 * 1024 /* of all suppression lists: some millions of keys */ };
+enum {
+    UNWANTED_MEMORY_BYTES = 128 * 1024 * 1024 /* of all suppression lists: some millions of keys */
+};
 
 struct unwanted;
 

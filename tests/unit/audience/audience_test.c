@@ -382,8 +382,15 @@ static void audience__random_files_beyond_memory__agree_with_python(void **state
 /* ---- single cases ---- */
 
 /* Options over texts; everything is closed by done(). */
+static bool is_second(const void *ctx, size_t column)
+{
+    (void)ctx;
+    return column == 1;
+}
+
 struct small {
     struct audience_options options;
+    bool is_narrow; /* only the second column is looked at by the payload */
     int fds[4];
     char folder[PATH_BYTES];
     int dir;
@@ -437,6 +444,9 @@ static enum rc small_run(struct small *small)
     assert_int_equal(ftruncate(small->fds[1], 0), 0);
     assert_int_equal(lseek(small->fds[1], 0, SEEK_SET), 0);
     enum rc rc = audience_open(&small->options, &audience, &small->err);
+    if (rc == RC_OK && small->is_narrow) {
+        audience_narrow(audience, is_second, NULL);
+    }
     if (rc == RC_OK) {
         rc = audience_run(audience, small->fds[1], &small->counts, &small->err);
     }
@@ -978,6 +988,27 @@ static void audience_run__temporary_data__leaves_no_name_behind(void **state)
     buf_release(&text);
 }
 
+/* The key, dedupe and order are the audience's own columns: they work all the same. */
+static void audience_narrow__one_column_used__the_others_are_empty(void **state)
+{
+    (void)state;
+    static const char *const dedupe[] = {"c"};
+    static const char *const order[] = {"-d"};
+    struct small small;
+    small_init(&small, "id,a,b,c,d\n1,x,\"p, q\",k,1\n2,y,p,k,2\n3,z,p,l,3\n");
+    small.options.dedupe = dedupe;
+    small.options.dedupe_count = 1;
+    small.options.order = order;
+    small.options.order_count = 1;
+    small.is_narrow = true;
+    assert_int_equal(small_run(&small), RC_OK);
+    assert_string_equal(buf_text(&small.delivered.bytes), "R3\x1fz\x1f\x1fl\x1f"
+                                                          "3\x1e"
+                                                          "R1\x1fx\x1f\x1fk\x1f"
+                                                          "1\x1e");
+    small_done(&small);
+}
+
 static void audience_cause_name__all_causes__are_the_contracts_words(void **state)
 {
     (void)state;
@@ -992,6 +1023,7 @@ static void audience_cause_name__all_causes__are_the_contracts_words(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(audience_narrow__one_column_used__the_others_are_empty),
         cmocka_unit_test(audience_run__each_cause__first_that_applies),
         cmocka_unit_test(audience_run__same_text_cut_elsewhere__is_no_duplicate),
         cmocka_unit_test(audience_run__a_duplicate__blocks_nobody),
