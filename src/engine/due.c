@@ -214,9 +214,9 @@ static enum rc at_handed_over(struct engine *engine, struct item *item, struct s
 }
 
 /*
- * Online: who waits for people, or is paused, when not_after comes has waited too long. Pending ones
- * fail; one that was paused goes on, so that who is left is counted as expired. *out_is_over: that
- * was it.
+ * Online: who waits for people, or is paused, when not_after comes has waited too long. Pending
+ * ones fail; one that was paused goes on, so that who is left is counted as expired. *out_is_over:
+ * that was it.
  */
 static enum rc at_not_after(struct engine *engine, struct item *item, struct subject *subject,
                             int64_t now_ns, bool *out_is_over, struct err *err)
@@ -234,9 +234,9 @@ static enum rc at_not_after(struct engine *engine, struct item *item, struct sub
         return RC_OK;
     }
     *out_is_over = true;
-    enum rc rc =
-        is_paused ? settle_say(subject, EVENT_RESUMED, "too late", now_ns, err)
-                  : settle_end(&engine->env, subject, EVENT_FAILED, "too late", now_ns, err);
+    enum rc rc = is_paused
+                     ? settle_say(subject, EVENT_RESUMED, "too late", now_ns, err)
+                     : settle_end(&engine->env, subject, EVENT_FAILED, "too late", now_ns, err);
     item->state = subject->view.state;
     engine->is_unsynced = true;
     if (rc == RC_OK && is_paused) {

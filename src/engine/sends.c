@@ -25,8 +25,8 @@ enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
 /* What a send worker reads beside its delivery: the resolver's files, each where it leads, and the
  * system's trusted certificates. Not all of /etc: our own keys may lie there. */
 static const char *const SYSTEM_PLACES[] = {
-    "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf", "/etc/host.conf",
-    "/etc/gai.conf",    "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
+    "/etc/resolv.conf",    "/etc/hosts",    "/etc/nsswitch.conf", "/etc/host.conf",
+    "/etc/gai.conf",       "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
     "/etc/ca-certificates"};
 
 struct sends {
