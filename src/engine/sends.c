@@ -312,9 +312,9 @@ void sends_commit(struct engine *engine, int64_t now_ns)
     crew_look(sends->crew);
 }
 
-bool sends_recall(struct engine *engine, const char *id)
+bool sends_recall(struct engine *engine, const char *id, enum send_wish wish)
 {
-    return crew_wish(engine->sends->crew, id, SEND_COME_BACK);
+    return crew_wish(engine->sends->crew, id, wish);
 }
 
 size_t sends_busy(const struct engine *engine)
@@ -334,7 +334,7 @@ static void recall_any(void *ctx, const char *kind, const char *id, uint64_t don
     (void)kind;
     (void)done;
     (void)of;
-    (void)sends_recall(ctx, id);
+    (void)sends_recall(ctx, id, SEND_COME_BACK_SOON);
 }
 
 void sends_end(struct engine *engine)

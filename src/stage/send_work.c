@@ -103,15 +103,16 @@ static enum rc record_temporary(struct sending *sending, struct progress_record 
     return record(sending, result, err);
 }
 
-/* Nobody knows whether it was taken: as the channel says, and not at once, or a peer that loses its
- * answers would be sent the same message over and over. */
-static enum rc decide_uncertain(struct sending *sending, uint32_t number, struct err *err)
+enum rc sending_decide_uncertain(struct sending *sending, uint32_t number, bool is_crash,
+                                 struct err *err)
 {
     const struct progress_table *table = progress_log_table(sending->log);
     struct progress_record decided = {
         .act = PROGRESS_ACT_RESEND, .number = number, .at_ns = clock_now_ns()};
     int64_t elapsed_s = 0;
-    int64_t pause_s = pause_after(table->entries[number - 1].tries, &elapsed_s);
+    unsigned tries = table->entries[number - 1].tries;
+    int64_t pause_s = pause_after(tries, &elapsed_s);
+    pause_s = is_crash && tries <= 1 ? 0 : pause_s;
     int64_t not_after = sending->order->schedule.not_after;
     decided.next_ns = decided.at_ns + pause_s * NS_PER_SECOND;
     decided.code = table->entries[number - 1].code;
@@ -188,7 +189,7 @@ static enum rc record_result(struct sending *sending, const struct send_result *
     }
     enum rc rc = record(sending, &one, err);
     return rc == RC_OK && result->verdict == VERDICT_UNCERTAIN
-               ? decide_uncertain(sending, result->number, err)
+               ? sending_decide_uncertain(sending, result->number, false, err)
                : rc;
 }
 
@@ -256,15 +257,27 @@ static uint32_t waves_open(const struct sending *sending, int64_t now_ns, int64_
 
 /* --- the loop --- */
 
-/* Nothing more is begun; what is under way gets its verdict, for a while. */
-static enum rc come_back(struct sending *sending, int64_t until_ns, struct err *err)
+/* Whoever waits for more than a moment asks: the daemon cannot wait any longer. */
+static bool is_time_over(struct sending *sending)
+{
+    if (atomic_load(&sending->cell->wish) < SEND_COME_BACK_SOON) {
+        return false;
+    }
+    int64_t now_ns = clock_monotonic_ns();
+    sending->hurried_ns = sending->hurried_ns == 0 ? now_ns : sending->hurried_ns;
+    return now_ns - sending->hurried_ns >= SEND_COME_BACK_S * NS_PER_SECOND;
+}
+
+/* Nothing more is begun; what is under way gets its verdict, as late as the transport's own waits
+ * allow: whom the other side has not answered yet would be sent to again. */
+static enum rc come_back(struct sending *sending, struct err *err)
 {
     struct transport_state state = {0};
     transport_close(sending->transport);
     group_drop_ahead(sending);
     enum rc rc = end_commit(sending, err);
     rc = rc == RC_OK ? group_submit(sending, true, err) : rc;
-    while (rc == RC_OK && !state.is_closed && clock_monotonic_ns() < until_ns) {
+    while (rc == RC_OK && !state.is_closed && !is_time_over(sending)) {
         rc = transport_run(sending->transport, WAIT_MS, group_told, sending, err);
         rc = rc == RC_OK ? record_results(sending, err) : rc;
         transport_state(sending->transport, &state);
@@ -405,8 +418,7 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     rc = loop(sending, report, err);
     /* Also after a fault of ours: what was said to the other side is recorded if it can be. */
     struct err other = {{0}};
-    enum rc ended =
-        come_back(sending, clock_monotonic_ns() + SEND_COME_BACK_S * NS_PER_SECOND, &other);
+    enum rc ended = come_back(sending, &other);
     if (rc == RC_OK && ended != RC_OK) {
         rc = err_set(err, ended, "%s", other.text);
     }

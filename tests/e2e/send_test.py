@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import house
@@ -442,6 +443,38 @@ class Steered(Read):
         began = time.monotonic()
         self.assertEqual(made.stop(signal.SIGTERM), 0)
         self.assertLess(time.monotonic() - began, 10)
+
+    def test_pause_while_the_relay_is_slow_to_answer__is_paused_at_once_and_nobody_is_uncertain(self):
+        office = self.office(at_dot=lambda address, nth: time.sleep(7 if address == to(1) else 0) or "250 ok")
+        made = self.post(office.port, timeout="60s", connections=1)
+        self.drop(made, count=1)
+        made.start()
+        made.until(lambda: office.ends, "a message is there")
+        made.cli("pause", "a", check=0)
+        made.until(lambda: self.state(made) == "paused", "paused", 2)
+        made.until(lambda: not sending.workers(made), "the worker's end", 15)
+        self.assertEqual([word for word, _ in self.progress(made).of(1)], ["try", "sent"])
+        made.cli("resume", "a", check=0)
+        self.until_state(made, "finished")
+        self.check_end(made, sent=1, uncertain=0)
+
+    def test_uncertain_after_a_second_try__is_not_sent_again_at_once(self):
+        let_go = threading.Event()
+        office = self.office(at_rcpt=lambda address, nth: let_go.wait(60) and "250 ok")
+        self.addCleanup(let_go.set)
+        made = self.post(office.port, timeout="60s", connections=1)
+        self.drop(made, count=1)
+        for nth in (1, 2):
+            made.start()
+            made.until(lambda: office.asked[to(1)] == nth and self.progress(made).numbers("try") == [1] * nth, f"try {nth}")
+            pid, = sending.workers(made)
+            made.stop(signal.SIGKILL)
+            made.until(lambda: not sending.workers(made), "the worker dies with the daemon", 10)
+        made.start()
+        made.until(lambda: made.show("a")["reason"], "it waits")
+        rests = [rest for word, rest in self.progress(made).of(1) if word == "resend"]
+        self.assertEqual([rest.split()[1] for rest in rests], ["0", "60"])
+        self.assertEqual(office.asked[to(1)], 2)
 
     def test_list_of_who_is_not_contacted_changes_while_sending__is_obeyed(self):
         office = self.office()
