@@ -18,8 +18,11 @@
 enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
 
 #define LISTS_LOOK_NS (3 * NS_PER_SECOND) /* a few stats; the contract: within 60 seconds */
-#define SEND_PAUSE_NS NS_PER_SECOND       /* after a fault, or from a relay that is away: doubled */
-#define SEND_PAUSES 8                     /* times: to some four minutes */
+/* Between two recalls of a channel's workers: a list that is written all the time is obeyed in
+ * time, and something is sent between. With a look and a recall it stays below the 60 seconds. */
+#define RECALL_PAUSE_NS (45 * NS_PER_SECOND)
+#define SEND_PAUSE_NS NS_PER_SECOND /* after a fault, or from a relay that is away: doubled */
+#define SEND_PAUSES 8               /* times: to some four minutes */
 
 /* What a send worker reads beside its delivery: the resolver's files and the system's trusted
  * certificates. */
@@ -34,6 +37,8 @@ struct sends {
     size_t ended_count;
     int64_t lists_look_ns; /* monotonic */
     uint64_t lists_sum[HOUSE_CHANNELS];
+    bool is_recall_due[HOUSE_CHANNELS];  /* a list changed since its workers began */
+    int64_t recalled_ns[HOUSE_CHANNELS]; /* monotonic; 0: never */
 };
 
 static void run_send(void *ctx, struct stage_report *report, struct progress_cell *cell)
@@ -111,11 +116,31 @@ static void look_at_channel(struct engine *engine, int channel)
 {
     struct sends *sends = engine->sends;
     uint64_t sum = lists_sum(engine, channel);
-    if (sends->lists_sum[channel] != 0 && sum != sends->lists_sum[channel]) {
+    int64_t now_ns = clock_monotonic_ns();
+    int64_t before_ns = sends->recalled_ns[channel];
+    bool is_new = sends->lists_sum[channel] != 0 && sum != sends->lists_sum[channel];
+    sends->lists_sum[channel] = sum;
+    sends->is_recall_due[channel] =
+        crew_busy(sends->crew) > 0 && (is_new || sends->is_recall_due[channel]);
+    if (sends->is_recall_due[channel] &&
+        (before_ns == 0 || now_ns - before_ns >= RECALL_PAUSE_NS)) {
         struct recall recall = {engine, channel};
+        sends->is_recall_due[channel] = false;
+        sends->recalled_ns[channel] = now_ns;
         crew_each(sends->crew, recall_one, &recall);
     }
-    sends->lists_sum[channel] = sum;
+}
+
+/* Whoever failed for good in one delivery goes into the quarantine by our own hand: that recalls
+ * nobody, or each delivery that settles would end the workers of all others. */
+static enum rc settle(struct engine *engine, struct subject *subject, int64_t now_ns,
+                      bool *out_is_over, struct err *err)
+{
+    int channel = subject->order->channel;
+    look_at_channel(engine, channel); /* what others changed before is not ours */
+    enum rc rc = send_settle(&engine->env, subject, now_ns, out_is_over, err);
+    engine->sends->lists_sum[channel] = lists_sum(engine, channel);
+    return rc;
 }
 
 static void look_at_lists(struct engine *engine)
@@ -282,7 +307,7 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
     engine->approved_look_ns = 0;
     /* Anew: a decision may have been made meanwhile. */
     enum rc rc = subject_open(engine->env.spool, id, &subject, &err);
-    rc = rc == RC_OK ? send_settle(&engine->env, &subject, now_ns, &is_over, &err) : rc;
+    rc = rc == RC_OK ? settle(engine, &subject, now_ns, &is_over, &err) : rc;
     if (rc != RC_OK) {
         item->failures++;
         item->due_ns = now_ns + pause_ns(item);

@@ -476,6 +476,35 @@ class Steered(Read):
         self.assertEqual([rest.split()[1] for rest in rests], ["0", "60"])
         self.assertEqual(office.asked[to(1)], 2)
 
+    def test_addresses_that_failed_for_good_elsewhere__recall_no_other_delivery(self):
+        office = self.office(at_rcpt=lambda address, nth: "550 5.1.1 no such user" if address.startswith("gone") else "250 ok")
+        made = self.post(office.port, more="rate = 100;")
+        self.drop(made, count=1200)
+        made.start()
+        made.until(lambda: len(office.got) > 50, "some were sent")
+        pids = sending.workers(made)
+        self.drop(made, "b", count=1, email=lambda n: "gone@example.net")
+        self.until_state(made, "finished", id="b")
+        self.assertIn("gone@example.net", (made.spool / "quarantine/email.csv").read_text())
+        self.until_state(made, "finished")
+        self.check_end(made, sent=1200, uncertain=0)
+        self.assertEqual(len(pids), 1)
+        self.assertNotIn("sending-later", made.log())
+
+    def test_list_that_is_written_all_the_time__recalls_once_in_a_while(self):
+        office = self.office()
+        made = self.post(office.port, more='rate = 100; suppress = [ "optout.csv" ];')
+        (made.etc / "optout.csv").write_text("recipient_id\n")
+        self.drop(made, count=1200)
+        made.start()
+        made.until(lambda: len(office.got) > 50, "some were sent")
+        while self.state(made) == "sending":
+            (made.etc / "optout.csv").write_text(f"recipient_id\nX{len(office.got)}\n")
+            time.sleep(1)  # the list's own pace
+        self.until_state(made, "finished")
+        self.check_end(made, sent=1200, uncertain=0)
+        self.assertEqual(made.log().count("sending-later"), 1)
+
     def test_list_of_who_is_not_contacted_changes_while_sending__is_obeyed(self):
         office = self.office()
         made = self.post(office.port, more='rate = 100; suppress = [ "optout.csv" ];')
