@@ -73,7 +73,8 @@ struct sending {
     struct send_draft *drafts[SEND_GROUP_MAX]; /* of those, for the threads */
     size_t ahead_count;
     struct send_slot *group[SEND_GROUP_MAX]; /* intended, to be submitted after their commit */
-    size_t group_count;
+    size_t group_at;                         /* of it, the first that is not submitted */
+    size_t group_count;                      /* that are not */
     struct send_result results[SEND_SLOTS_MAX];
     size_t result_count;
     uint32_t cursor;      /* where to look for the next recipient */

@@ -35,11 +35,25 @@ enum {
 
 /* --- records --- */
 
+/* The daemon cannot wait any longer. grace_ns: for what takes a moment alone, on top */
+static bool is_time_over(struct sending *sending, int64_t grace_ns)
+{
+    if (atomic_load(&sending->cell->wish) < SEND_COME_BACK_SOON) {
+        return false;
+    }
+    int64_t now_ns = clock_monotonic_ns();
+    sending->hurried_ns = sending->hurried_ns == 0 ? now_ns : sending->hurried_ns;
+    return now_ns - sending->hurried_ns >= SEND_COME_BACK_S * NS_PER_SECOND + grace_ns;
+}
+
 /* A commit under way is waited for, a full disk too: what was said to the other side must not be
  * forgotten. Nothing else goes on meanwhile. */
 static enum rc end_commit(struct sending *sending, struct err *err)
 {
     while (send_commit_is_busy(sending->commit)) {
+        if (is_time_over(sending, COMMIT_MS * NS_PER_MS)) {
+            return err_set(err, RC_TEMP, "progress: the disk did not take it before the end");
+        }
         bell_wait(&sending->bell, -1, WAIT_MS);
         atomic_fetch_add(&sending->cell->beats, 1);
     }
@@ -124,21 +138,27 @@ enum rc sending_decide_uncertain(struct sending *sending, uint32_t number, bool 
     return record(sending, &decided, err);
 }
 
+static bool is_unreachable(const struct send_result *result)
+{
+    return result->verdict == VERDICT_PERMANENT && result->is_about_recipient;
+}
+
 /* Whose address is at fault is not written to again: kept beside the list, for the daemon to take
  * over (docs/SPOOL.md S5). */
-static enum rc note_unreachable(struct sending *sending, enum rc rc, struct err *err)
+static enum rc note_unreachable(struct sending *sending, struct err *err)
 {
     struct quarantine_entry *entries = calloc(sending->result_count + 1, sizeof *entries);
     struct buf texts = BUF_EMPTY;
     size_t count = 0;
     int dirfd = -1;
+    enum rc rc = RC_OK;
     if (entries == NULL) {
         return err_set(err, RC_NOMEM, "no memory for addresses");
     }
     for (size_t i = 0; rc == RC_OK && i < sending->result_count; i++) {
         const struct send_result *result = &sending->results[i];
         struct recipient recipient;
-        if (result->verdict != VERDICT_PERMANENT || !result->is_about_recipient) {
+        if (!is_unreachable(result)) {
             continue;
         }
         rc = recipients_read(sending->list, result->number, &recipient, err);
@@ -187,25 +207,46 @@ static enum rc record_result(struct sending *sending, const struct send_result *
     if (result->verdict == VERDICT_TEMPORARY) {
         return record_temporary(sending, &one, err);
     }
-    enum rc rc = record(sending, &one, err);
+    const struct progress_table *table = progress_log_table(sending->log);
+    bool is_known = table->entries[result->number - 1].state == PROGRESS_UNCERTAIN;
+    enum rc rc = is_known ? RC_OK : record(sending, &one, err); /* it was not decided on then */
     return rc == RC_OK && result->verdict == VERDICT_UNCERTAIN
                ? sending_decide_uncertain(sending, result->number, false, err)
                : rc;
 }
 
-/* What the transport told since the last time. Stored messages are on disk first. */
+/* Those that could not be recorded stay, in their order, for the next time. */
+static enum rc record_some(struct sending *sending, bool are_unreachable, struct err *err)
+{
+    size_t kept = 0;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < sending->result_count; i++) {
+        const struct send_result *result = &sending->results[i];
+        bool is_meant = is_unreachable(result) == are_unreachable;
+        if (rc == RC_OK && is_meant) {
+            rc = record_result(sending, result, err);
+        }
+        if (rc != RC_OK || !is_meant) {
+            sending->results[kept++] = *result;
+        }
+    }
+    sending->result_count = kept;
+    return rc;
+}
+
+/* What the transport told since the last time. Stored messages are on disk first; whose address is
+ * at fault comes last, after it was noted, and holds up nobody else's result. */
 static enum rc record_results(struct sending *sending, struct err *err)
 {
     if (sending->result_count == 0) {
         return RC_OK;
     }
     enum rc rc = transport_flush(sending->transport, err);
-    rc = sending->send->proof == 0 ? note_unreachable(sending, rc, err) : rc;
-    for (size_t i = 0; rc == RC_OK && i < sending->result_count; i++) {
-        rc = record_result(sending, &sending->results[i], err);
+    rc = rc == RC_OK ? record_some(sending, false, err) : rc;
+    if (rc == RC_OK && sending->result_count > 0 && sending->send->proof == 0) {
+        rc = note_unreachable(sending, err);
     }
-    sending->result_count = 0;
-    return rc;
+    return rc == RC_OK ? record_some(sending, true, err) : rc;
 }
 
 /* --- time --- */
@@ -257,33 +298,36 @@ static uint32_t waves_open(const struct sending *sending, int64_t now_ns, int64_
 
 /* --- the loop --- */
 
-/* Whoever waits for more than a moment asks: the daemon cannot wait any longer. */
-static bool is_time_over(struct sending *sending)
+/* The first fault is told, and the rest goes on. */
+static enum rc first_of(enum rc rc, enum rc next, const struct err *why, struct err *err)
 {
-    if (atomic_load(&sending->cell->wish) < SEND_COME_BACK_SOON) {
-        return false;
-    }
-    int64_t now_ns = clock_monotonic_ns();
-    sending->hurried_ns = sending->hurried_ns == 0 ? now_ns : sending->hurried_ns;
-    return now_ns - sending->hurried_ns >= SEND_COME_BACK_S * NS_PER_SECOND;
+    return rc != RC_OK || next == RC_OK ? rc : err_set(err, next, "%s", why->text);
 }
 
 /* Nothing more is begun; what is under way gets its verdict, as late as the transport's own waits
- * allow: whom the other side has not answered yet would be sent to again. */
+ * allow: whom the other side has not answered yet would be sent to again. A fault at one result
+ * does not end that for the others. */
 static enum rc come_back(struct sending *sending, struct err *err)
 {
     struct transport_state state = {0};
+    struct err why = {{0}};
     transport_close(sending->transport);
     group_drop_ahead(sending);
     enum rc rc = end_commit(sending, err);
-    rc = rc == RC_OK ? group_submit(sending, true, err) : rc;
-    while (rc == RC_OK && !state.is_closed && !is_time_over(sending)) {
-        rc = transport_run(sending->transport, WAIT_MS, group_told, sending, err);
-        rc = rc == RC_OK ? record_results(sending, err) : rc;
+    if (!send_commit_is_begun(sending->commit)) { /* nobody was written to of these */
+        rc = first_of(rc, group_submit(sending, true, &why), &why, err);
+    }
+    while (rc != RC_IO && !state.is_closed && !is_time_over(sending, 0)) {
+        enum rc run = transport_run(sending->transport, WAIT_MS, group_told, sending, &why);
+        rc = first_of(rc, run, &why, err);
+        rc = first_of(rc, record_results(sending, &why), &why, err);
         transport_state(sending->transport, &state);
         atomic_fetch_add(&sending->cell->beats, 1);
+        if (run != RC_OK) {
+            clock_pause_ms(WAIT_MS);
+        }
     }
-    return rc == RC_OK ? commit(sending, err) : rc;
+    return rc == RC_IO ? rc : first_of(rc, commit(sending, &why), &why, err);
 }
 
 static void show(const struct sending *sending)

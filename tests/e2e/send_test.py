@@ -4,6 +4,7 @@ import collections
 import datetime
 import email
 import email.policy
+import os
 import re
 import shutil
 import signal
@@ -299,6 +300,29 @@ class Verdicts(Read):
         self.assertEqual(shown["excluded"], {"quarantined": 1})
         self.assertEqual(office.asked["r3@Example.NET"] + office.asked["r3@EXAMPLE.net"], 1)
         self.assertEqual((made.spool / "quarantine/email.csv").read_text().splitlines(), rows)
+
+    def test_550_that_cannot_be_noted__costs_nobody_elses_result(self):
+        first, go = [], threading.Event()
+        office = self.office(at_rcpt=lambda address, nth: go.wait(60) and
+                             ("550 5.1.1 no such user" if address == first[1] else "451 4.3.0 later"))
+        self.addCleanup(go.set)
+        made = self.post(office.port, connections=4, timeout="60s")
+        self.drop(made, count=13)
+        made.start()
+        made.until(lambda: len(office.asked) == 4, "four are asked for")
+        first.extend(sorted(office.asked))
+        (made.where("a") / "sending/email.csv").mkdir()
+        pid, = sending.workers(made)
+        os.kill(pid, signal.SIGSTOP)
+        go.set()
+        time.sleep(0.5)  # all four answers lie in the sockets
+        os.kill(pid, signal.SIGCONT)
+        made.until(lambda: pid not in sending.workers(made), "the worker came back")
+        made.stop()
+        bad, *others = (int(re.match(r"r(\d+)@", address)[1]) for address in (first[1], first[0], *first[2:]))
+        progress = self.progress(made)
+        self.assertEqual(set(others) - set(progress.numbers("temporary")), set())
+        self.assertEqual(set(progress.numbers("uncertain")) - {bad}, set())
 
     def test_550_for_the_content__quarantines_nobody(self):
         office = self.office(at_dot=lambda address, nth: "554 5.7.1 spam" if address == to(2) else "250 ok")
