@@ -299,6 +299,10 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
     struct subject subject = SUBJECT_NONE;
     struct err err = {{0}};
     bool is_over = false;
+    if (report->outcome == REPORT_IO) { /* docs/SPOOL.md: a sync that fails ends the daemon */
+        engine_fail(engine, err_set(&err, RC_IO, "%s", report->text), &err, "send", id);
+        return;
+    }
     if (item == NULL) {
         return;
     }

@@ -460,9 +460,10 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     }
     atomic_store(&sending->cell->of, recipients_total(sending->list));
     rc = loop(sending, report, err);
-    /* Also after a fault of ours: what was said to the other side is recorded if it can be. */
+    /* Also after a fault of ours: what was said to the other side is recorded if it can be. It cannot
+     * where a sync failed. */
     struct err other = {{0}};
-    enum rc ended = come_back(sending, &other);
+    enum rc ended = rc == RC_IO ? RC_OK : come_back(sending, &other);
     if (rc == RC_OK && ended != RC_OK) {
         rc = err_set(err, ended, "%s", other.text);
     }
@@ -504,9 +505,10 @@ void send_work(struct send *send, struct stage_report *report, struct progress_c
         free(sending);
     }
     if (rc != RC_OK) {
-        report->outcome = rc == RC_PERM || rc == RC_RANGE || rc == RC_CORRUPT
-                              ? REPORT_PREPARATION_ERROR
-                              : REPORT_TEMP;
+        bool is_lasting = rc == RC_PERM || rc == RC_RANGE || rc == RC_CORRUPT;
+        report->outcome = rc == RC_IO  ? REPORT_IO
+                          : is_lasting ? REPORT_PREPARATION_ERROR
+                                       : REPORT_TEMP;
         (void)snprintf(report->text, sizeof report->text, "%s", err.text);
     }
 }

@@ -11,12 +11,31 @@ import signal
 import subprocess
 import threading
 import time
+import unittest
+import unittest.mock
 
 import house
 import look
 import postfix
 import relay
 import sending
+
+# Of a worker, the fourth sync of a file fails.
+BAD_SYNC = """
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static int first, count;
+__attribute__((constructor)) static void begin(void) { first = getpid(); }
+int fdatasync(int fd)
+{
+    if (getpid() != first && ++count >= 4) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+"""
 
 
 def to(number):
@@ -457,6 +476,20 @@ class Steered(Read):
         made.once()
         self.check_end(made, sent=1500)
         self.assertEqual(sorted(office.to()), everybody(1500))
+
+    @unittest.skipIf(house.SAN, "the sanitizers' library has to be the first one")
+    def test_failed_sync_of_progress__ends_the_daemon_with_74_and_it_goes_on_when_started_again(self):
+        (self.dir / "sync.c").write_text(BAD_SYNC)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.dir / "sync.so", self.dir / "sync.c"], check=True, timeout=60)
+        office = self.office()
+        made = self.post(office.port, more="rate = 100;")
+        self.drop(made, count=200)
+        with unittest.mock.patch.dict(os.environ, LD_PRELOAD=str(self.dir / "sync.so")):
+            made.start()
+        self.assertEqual(made.daemon.wait(30), 74, made.log())
+        made.start()
+        self.until_state(made, "finished")
+        self.check_end(made, sent=200)
 
     def test_end_of_the_daemon_while_the_relay_is_silent__within_ten_seconds(self):
         office = self.office(at_dot=lambda address, nth: time.sleep(20) or "250 ok")
