@@ -385,8 +385,10 @@ static enum rc move_groups(struct sending *sending, uint32_t upto, int64_t now_n
 
 static enum rc run_transport(struct sending *sending, struct err *err)
 {
-    bool is_waiting =
-        sending->under_way > 0 || sending->ahead_count > 0 || send_commit_is_begun(sending->commit);
+    struct transport_state state;
+    transport_state(sending->transport, &state);
+    bool is_waiting = sending->under_way > 0 || sending->ahead_count > 0 ||
+                      send_commit_is_begun(sending->commit) || !state.is_up;
     int64_t ns = transport_deadline_ns(sending->transport) - clock_monotonic_ns();
     if (is_waiting && ns > 0) {
         bell_wait(&sending->bell, transport_fd(sending->transport),
@@ -460,8 +462,8 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     }
     atomic_store(&sending->cell->of, recipients_total(sending->list));
     rc = loop(sending, report, err);
-    /* Also after a fault of ours: what was said to the other side is recorded if it can be. It cannot
-     * where a sync failed. */
+    /* Also after a fault of ours: what was said to the other side is recorded if it can be. It
+     * cannot where a sync failed. */
     struct err other = {{0}};
     enum rc ended = rc == RC_IO ? RC_OK : come_back(sending, &other);
     if (rc == RC_OK && ended != RC_OK) {

@@ -46,6 +46,13 @@ def everybody(count):
     return sorted(to(n) for n in range(1, count + 1))
 
 
+def cpu_s(pid):
+    """Processor time of a process so far: the 14th and 15th field, behind the name in parentheses (proc(5))."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def in_seconds(seconds):
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -261,6 +268,17 @@ class Away(Read):
         self.drop(made)
         made.start()
         self.check_waits(made, "relay.invalid", 90)
+
+    def test_relay_that_says_nothing__is_waited_for_without_work(self):
+        peer = relay.Peer(self, lambda line, number: line.wait_for_end())
+        made = self.post(peer.port, timeout="4s")
+        self.drop(made)
+        made.start()
+        made.until(lambda: peer.count == 2, "a second connection, while it is down")
+        pid, = sending.workers(made)
+        before = cpu_s(pid)
+        time.sleep(2)  # what it uses in that time
+        self.assertLess(cpu_s(pid) - before, 0.5)
 
     def test_endless_greeting_long_lines_and_silence__cost_nobody_an_attempt(self):
         def endless(line):
