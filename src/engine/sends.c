@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "channel/quarantine.h"
+#include "delivery/reply.h"
 #include "stage/settle.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -245,11 +246,18 @@ void sends_start(struct engine *engine, int64_t now_ns)
 
 /* --- the end of a worker --- */
 
+/* But for the words behind a reply's code, which are others each time. */
+static bool is_same_reason(const char *one, const char *other)
+{
+    size_t len = reply_begin(one);
+    return len == reply_begin(other) && memcmp(one, other, len) == 0;
+}
+
 /* Said once: the journal is no place for every try. */
 static enum rc say_delay(struct subject *subject, const char *reason, int64_t now_ns,
                          struct err *err)
 {
-    if (reason[0] == '\0' || strcmp(subject->view.reason, reason) == 0) {
+    if (reason[0] == '\0' || is_same_reason(subject->view.reason, reason)) {
         return RC_OK;
     }
     return settle_retry_line(subject, EVENT_DELAYED, reason, now_ns, err);

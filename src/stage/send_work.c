@@ -16,6 +16,7 @@
 #include "stage/send_inner.h"
 
 #include "delivery/order_waves.h"
+#include "delivery/reply.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
@@ -340,6 +341,17 @@ static void show(const struct sending *sending)
     atomic_fetch_add_explicit(&sending->cell->beats, 1, memory_order_relaxed);
 }
 
+/* A relay that refuses us may name a recipient. */
+static void say_reason(struct stage_report *report, const char *reason)
+{
+    size_t ours = reply_begin(reason);
+    struct buf blotted = BUF_EMPTY;
+    reply_blot(&blotted, slice_of(reason + ours), TRANSPORT_REASON_BYTES);
+    (void)snprintf(report->text, sizeof report->text, "%.*s%s", (int)ours, reason,
+                   buf_ok(&blotted, NULL) == RC_OK ? buf_text(&blotted) : "");
+    buf_release(&blotted);
+}
+
 /* When there may be something to do again, wall clock; 0: there is something now. INT64_MAX: no
  * more. `why` says what is waited for. */
 static int64_t next_work_ns(const struct sending *sending, uint32_t upto, int64_t wave_ns,
@@ -355,7 +367,7 @@ static int64_t next_work_ns(const struct sending *sending, uint32_t upto, int64_
     }
     if (!state.is_up) {
         report->is_away = 1;
-        (void)snprintf(report->text, sizeof report->text, "%.500s", state.reason);
+        say_reason(report, state.reason);
         return now_ns + (state.next_try_ns - clock_monotonic_ns());
     }
     if (progress_table_next(table, 1, upto, now_ns) > 0) {

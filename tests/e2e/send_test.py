@@ -269,6 +269,16 @@ class Away(Read):
         made.start()
         self.check_waits(made, "relay.invalid", 90)
 
+    def test_reason_that_names_a_recipient__is_said_once_and_without_the_address(self):
+        office = self.office(at_rcpt=lambda address, nth: f"421 4.7.0 <{address}> try later")
+        made = self.post(office.port, connections=1)
+        self.drop(made, count=30)
+        made.start()
+        made.until(lambda: made.log().count("sending-later") >= 2, "two workers came back")
+        self.assertIn("421 4.7.0 * try later", made.show("a")["reason"])
+        self.assertNotIn("@example.net", made.log() + made.journal("a") + made.cli("show", "a", check=0).stdout)
+        self.assertEqual(len(re.findall(r"^\S+ delayed ", made.journal("a"), re.M)), 1)
+
     def test_relay_that_says_nothing__is_waited_for_without_work(self):
         peer = relay.Peer(self, lambda line, number: line.wait_for_end())
         made = self.post(peer.port, timeout="4s")
