@@ -20,6 +20,7 @@
 
 enum {
     QUEUE_A_CONNECTION_WORTH = 4, /* so many messages held are worth one more connection */
+    POLLS_MAX = SMTP_CONNECTIONS_MAX / NET_EVENTS_MAX + 1,
     MS_MAX = 1000000000
 };
 
@@ -217,10 +218,6 @@ static void wake_idle(struct smtp *smtp, int64_t now_ns)
 
 static void look_at_all(struct smtp *smtp, int64_t now_ns)
 {
-    if (now_ns < smtp->next_look_ns && !smtp->is_closing) {
-        return;
-    }
-    smtp->next_look_ns = now_ns + LOOK_NS;
     for (unsigned int i = 0; i < smtp->connections_max; i++) {
         struct smtp_connection *connection = &smtp->connections[i];
         if (connection->is_open) {
@@ -232,16 +229,54 @@ static void look_at_all(struct smtp *smtp, int64_t now_ns)
     }
 }
 
-/* What time, and the caller, have brought */
+/* What the caller has brought, and whom it is worth to connect for */
 static void advance(struct smtp *smtp, int64_t now_ns)
 {
     if (smtp->is_recalled) {
         smtp->is_recalled = false;
         give_back(smtp, "recalled");
     }
-    look_at_all(smtp, now_ns);
     open_connections(smtp, now_ns);
     wake_idle(smtp, now_ns);
+}
+
+/* What peers have brought; waits at most timeout_ms for something. */
+static enum rc listen_to_all(struct smtp *smtp, int timeout_ms, size_t *out_count, struct err *err)
+{
+    struct net_event events[NET_EVENTS_MAX];
+    *out_count = 0;
+    enum rc rc = net_poll_wait(smtp->poll, timeout_ms, events, out_count, err);
+    int64_t now_ns = clock_monotonic_ns();
+    for (size_t i = 0; rc == RC_OK && i < *out_count; i++) {
+        if (events[i].ctx != smtp) { /* else the lookup: advance looks at it */
+            struct smtp_connection *connection = events[i].ctx;
+            wire_event(&connection->wire, events[i].events);
+            if (connection->is_open) {
+                smtp_connection_serve(connection, now_ns);
+            }
+        }
+    }
+    return rc;
+}
+
+/* Waits that took too long. This process may have stood still: an answer that lies in the socket by
+ * now is heard first, or a message that was taken would be uncertain. */
+static enum rc judge_waits(struct smtp *smtp, struct err *err)
+{
+    int64_t now_ns = clock_monotonic_ns(); /* what comes behind this is not late */
+    size_t count = NET_EVENTS_MAX;
+    enum rc rc = RC_OK;
+    if (now_ns < smtp->next_look_ns && !smtp->is_closing) {
+        return RC_OK;
+    }
+    for (unsigned int i = 0; rc == RC_OK && count == NET_EVENTS_MAX && i < POLLS_MAX; i++) {
+        rc = listen_to_all(smtp, 0, &count, err);
+    }
+    smtp->next_look_ns = now_ns + LOOK_NS;
+    if (rc == RC_OK) {
+        look_at_all(smtp, now_ns);
+    }
+    return rc;
 }
 
 /* ---- the calls of the table ---- */
@@ -319,26 +354,18 @@ static enum rc run(struct transport *t, int timeout_ms, transport_told *told, vo
                    struct err *err)
 {
     struct smtp *smtp = smtp_of(t);
-    struct net_event events[NET_EVENTS_MAX];
     size_t count = 0;
     smtp->told = told;
     smtp->told_ctx = ctx;
     smtp->told_count = 0;
+    enum rc rc = judge_waits(smtp, err);
     int64_t now_ns = clock_monotonic_ns();
     advance(smtp, now_ns);
-    enum rc rc = net_poll_wait(smtp->poll, wait_ms(smtp, timeout_ms, now_ns), events, &count, err);
-    now_ns = clock_monotonic_ns();
     bool was_busy = smtp->is_busy;
+    int wait = wait_ms(smtp, timeout_ms, now_ns);
     smtp->is_busy = false;
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        if (events[i].ctx != smtp) { /* else the lookup: advance looks at it */
-            struct smtp_connection *connection = events[i].ctx;
-            wire_event(&connection->wire, events[i].events);
-            if (connection->is_open) {
-                smtp_connection_serve(connection, now_ns);
-            }
-        }
-    }
+    rc = rc == RC_OK ? listen_to_all(smtp, wait, &count, err) : rc;
+    now_ns = clock_monotonic_ns();
     for (unsigned int i = 0; was_busy && i < smtp->connections_max; i++) {
         if (smtp->connections[i].is_open) {
             smtp_connection_serve(&smtp->connections[i], now_ns);

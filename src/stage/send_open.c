@@ -145,31 +145,18 @@ static enum rc open_helpers(struct sending *sending, struct err *err)
     return rc == RC_OK ? send_commit_open(sending->log, &sending->bell, &sending->commit, err) : rc;
 }
 
-/* What a crash left uncertain is decided at once, as the channel says. */
+/* What a crash, or a worker that could not wait, left uncertain */
 static enum rc decide_uncertain(struct sending *sending, struct err *err)
 {
     const struct progress_table *table = progress_log_table(sending->log);
-    int64_t now_ns = clock_now_ns();
-    int64_t not_after = sending->order->schedule.not_after;
-    bool resends = sending->channel->uncertain == HOUSE_RESEND &&
-                   (not_after == INSTANT_NONE || now_ns < not_after);
     enum rc rc = RC_OK;
     for (uint32_t n = 1; rc == RC_OK && n <= table->total && table->counts[PROGRESS_UNCERTAIN] > 0;
          n++) {
-        if (table->entries[n - 1].state != PROGRESS_UNCERTAIN) {
-            continue;
-        }
-        struct progress_record record = {.act = resends ? PROGRESS_ACT_RESEND : PROGRESS_ACT_HOLD,
-                                         .number = n,
-                                         .at_ns = now_ns,
-                                         .code = table->entries[n - 1].code};
-        rc = progress_log_add(sending->log, &record, err);
-        if (rc == RC_RANGE) { /* the group is full */
-            rc = progress_log_commit(sending->log, err);
-            rc = rc == RC_OK ? progress_log_add(sending->log, &record, err) : rc;
+        if (table->entries[n - 1].state == PROGRESS_UNCERTAIN) {
+            rc = sending_decide_uncertain(sending, n, true, err);
         }
     }
-    return rc == RC_OK ? progress_log_commit(sending->log, err) : rc;
+    return rc;
 }
 
 enum rc sending_open(struct sending *sending, struct err *err)
@@ -183,7 +170,6 @@ enum rc sending_open(struct sending *sending, struct err *err)
     rc = rc == RC_OK ? progress_log_open(send->dirfd, recipients_total(sending->list),
                                          clock_now_ns(), &sending->log, err)
                      : rc;
-    rc = rc == RC_OK ? decide_uncertain(sending, err) : rc;
     if (rc == RC_OK && send->proof == 0) {
         rc = unwanted_load(send->env->house, sending->order->channel,
                            &send->env->lists.channels[sending->order->channel],
@@ -191,6 +177,7 @@ enum rc sending_open(struct sending *sending, struct err *err)
     }
     rc = rc == RC_OK ? open_content(sending, err) : rc;
     rc = rc == RC_OK ? open_helpers(sending, err) : rc;
+    rc = rc == RC_OK ? decide_uncertain(sending, err) : rc;
     rc = rc == RC_OK ? open_transport(sending, err) : rc;
     for (size_t i = SEND_SLOTS_MAX; i > 0; i--) { /* the first one is taken first */
         sending->free_slots[sending->free_count++] = &sending->slots[i - 1];
