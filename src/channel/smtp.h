@@ -1,5 +1,6 @@
 /*
  * smtp - e-mail to a relay over several connections (transport.h)
+ *
  * Up to two messages are under way on each connection (smtp_session.h), the others wait in the wires
  * (wires.h), which see to names, connections and back-off.
  */
