@@ -114,6 +114,17 @@ enum rc sms_measure(struct slice text, struct sms_measure *out, struct err *err)
     return RC_OK;
 }
 
+struct slice sms_odd_character(struct slice text)
+{
+    for (size_t at = 0; at < text.len;) {
+        size_t begin = at;
+        if (code_of(utf8_next(text, &at)) == NO_CODE) {
+            return (struct slice){text.ptr + begin, at - begin};
+        }
+    }
+    return (struct slice){NULL, 0};
+}
+
 /* --- parts are made --- */
 
 void sms_cut(struct slice text, const struct sms_measure *measure, uint8_t reference,

@@ -47,6 +47,10 @@ struct sms_measure {
  */
 enum rc sms_measure(struct slice text, struct sms_measure *out, struct err *err) MUST_CHECK;
 
+/* sms_odd_character - the first character that the default alphabet and its extension lack; empty:
+ * there is none */
+struct slice sms_odd_character(struct slice text);
+
 /* One part, ready for short_message. */
 struct sms_part {
     bool has_header; /* of user data: the first SMS_HEADER_BYTES */

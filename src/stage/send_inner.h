@@ -31,6 +31,7 @@ struct send_slot {
     char unique[SEND_UNIQUE_BYTES];
     bool needs_smtputf8;
     bool is_repeat;
+    uint32_t pieces; /* content_message's: recorded as the code of a result `sent` */
 };
 
 /* A verdict that is not recorded yet. */

@@ -179,9 +179,10 @@ static void told(void *ctx, const struct verdict_report *report)
     struct sending *sending = ctx;
     struct send_slot *slot = &sending->slots[report->number];
     struct send_result *result = &sending->results[sending->result_count++];
+    bool has_pieces = report->verdict == VERDICT_SENT && slot->pieces > 0;
     *result = (struct send_result){.number = slot->number,
                                    .verdict = report->verdict,
-                                   .code = report->code,
+                                   .code = has_pieces ? (int)slot->pieces : report->code,
                                    .is_about_recipient = report->is_about_recipient};
     (void)snprintf(result->text, sizeof result->text, "%.*s", (int)report->text.len,
                    report->text.ptr == NULL ? "" : report->text.ptr);
@@ -211,6 +212,7 @@ static bool fill_slot(struct send_slot *slot, const struct content_message *mess
     buf_add_slice(&slot->from, message->from);
     buf_add_slice(&slot->to, message->to);
     slot->needs_smtputf8 = message->needs_smtputf8;
+    slot->pieces = message->pieces;
     return !slot->bytes.is_failed && !slot->from.is_failed && !slot->to.is_failed;
 }
 
