@@ -43,7 +43,7 @@ UNIT_BIN := $(UNIT_SRC:tests/%.c=$(BUILD)/tests/%)
 TOOL_SRC := $(sort $(shell find tools -name '*.c'))
 TOOL_BIN := $(TOOL_SRC:tools/%.c=$(BUILD)/tools/%)
 
-.PHONY: all check check-san lint bench demo deps install uninstall clean help unit tools man
+.PHONY: all check check-san lint bench bench-send demo deps install uninstall clean help unit tools man
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -140,6 +140,10 @@ lint: deps
 bench: deps
 	@$(MAKE) --no-print-directory all
 	@tools/bench/run $(BUILD)
+
+bench-send: deps
+	@$(MAKE) --no-print-directory all
+	@tools/bench/send-run $(BUILD)
 
 demo: deps
 	@$(MAKE) --no-print-directory all

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,13 +23,24 @@ enum {
 struct progress_log {
     int fd;
     struct progress_table table;
-    uint64_t chain; /* HEAD of the last group on disk */
+    uint64_t chain; /* HEAD of the last group that was sealed */
     struct buf body;
     uint32_t lines;
     size_t waiting; /* records in the body */
     int64_t at_s;   /* of its last time line */
-    bool is_broken; /* a sync failed: nothing may be written any more */
+
+    struct buf sealed; /* header and body, to be written; a length of 0: none */
+    size_t sealed_waiting;
+    atomic_bool is_broken; /* a sync failed: nothing may be written any more */
 };
+
+/* The header is filled in when the group is sealed. */
+static void keep_head(struct buf *body)
+{
+    static const char no_head[PROGRESS_HEAD_BYTES];
+    buf_clear(body);
+    buf_add(body, no_head, sizeof no_head);
+}
 
 /* --- lines --- */
 
@@ -132,7 +144,7 @@ static struct progress_step step_of(const struct progress_log *log,
         uint32_t tries = log->table.entries[record->number - 1].tries;
         step.first = tries < PROGRESS_TRIES_MAX ? tries + 1 : PROGRESS_TRIES_MAX;
     }
-    if (record->act == PROGRESS_ACT_TEMPORARY && record->next_ns > record->at_ns) {
+    if (progress_kinds[record->act].numbers > 1 && record->next_ns > record->at_ns) {
         step.wait_s = seconds_of(record->next_ns) - step.at_s;
     }
     return step;
@@ -142,7 +154,7 @@ enum rc progress_log_add(struct progress_log *log, const struct progress_record 
                          struct err *err)
 {
     assert(record->act < PROGRESS_ACTS);
-    if (log->is_broken) {
+    if (atomic_load_explicit(&log->is_broken, memory_order_relaxed)) {
         return err_set(err, RC_IO, "progress: a commit failed before; start again");
     }
     if (record->number < 1 || record->number > log->table.total) {
@@ -171,37 +183,58 @@ enum rc progress_log_add(struct progress_log *log, const struct progress_record 
     return buf_ok(&log->body, err);
 }
 
-enum rc progress_log_commit(struct progress_log *log, struct err *err)
+enum rc progress_log_seal(struct progress_log *log, struct err *err)
 {
     char head[PROGRESS_HEAD_BYTES + 1];
-    if (log->is_broken) {
+    struct buf free_buf = log->sealed;
+    enum rc rc = buf_ok(&log->body, err);
+    assert(log->sealed.len == 0);
+    if (rc != RC_OK || log->lines == 0) {
+        return rc;
+    }
+    /* The header's place is kept in front of the body: one write. */
+    struct slice body = {log->body.ptr + PROGRESS_HEAD_BYTES, log->body.len - PROGRESS_HEAD_BYTES};
+    log->chain = progress_head(head, body, log->lines, log->chain);
+    memcpy(log->body.ptr, head, PROGRESS_HEAD_BYTES);
+    log->sealed = log->body;
+    log->sealed_waiting = log->waiting;
+    log->body = free_buf;
+    keep_head(&log->body);
+    log->lines = 0;
+    log->waiting = 0;
+    return RC_OK;
+}
+
+enum rc progress_log_write(struct progress_log *log, struct err *err)
+{
+    if (atomic_load(&log->is_broken)) {
         return err_set(err, RC_IO, "progress: a commit failed before; start again");
     }
-    if (log->lines == 0) {
+    if (log->sealed.len == 0) {
         return RC_OK;
     }
-    enum rc rc = buf_ok(&log->body, err);
-    struct slice body = {log->body.ptr + PROGRESS_HEAD_BYTES, log->body.len - PROGRESS_HEAD_BYTES};
+    enum rc rc = fs_append_durable(log->fd, log->sealed.ptr, log->sealed.len, err);
     if (rc == RC_OK) {
-        /* The header's place is kept in front of the body: one write. */
-        uint64_t chain = progress_head(head, body, log->lines, log->chain);
-        memcpy(log->body.ptr, head, PROGRESS_HEAD_BYTES);
-        rc = fs_append_durable(log->fd, log->body.ptr, log->body.len, err);
-        log->chain = rc == RC_OK ? chain : log->chain;
-    }
-    if (rc == RC_OK) {
-        log->body.len = PROGRESS_HEAD_BYTES;
-        log->lines = 0;
-        log->waiting = 0;
+        buf_clear(&log->sealed);
+        log->sealed_waiting = 0;
         return RC_OK;
     }
-    log->is_broken = rc == RC_IO;
+    if (rc == RC_IO) {
+        atomic_store(&log->is_broken, true);
+    }
     return err_add(err, rc, "progress");
+}
+
+enum rc progress_log_commit(struct progress_log *log, struct err *err)
+{
+    enum rc rc = progress_log_write(log, err);
+    rc = rc == RC_OK ? progress_log_seal(log, err) : rc;
+    return rc == RC_OK ? progress_log_write(log, err) : rc;
 }
 
 size_t progress_log_waiting(const struct progress_log *log)
 {
-    return log->waiting;
+    return log->waiting + log->sealed_waiting;
 }
 
 const struct progress_table *progress_log_table(const struct progress_log *log)
@@ -279,8 +312,7 @@ enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, struct prog
     }
     log->fd = -1;
     log->at_s = -1;
-    static const char no_head[PROGRESS_HEAD_BYTES];
-    buf_add(&log->body, no_head, sizeof no_head);
+    keep_head(&log->body);
     enum rc rc = fs_open_append(dirfd, PROGRESS_FILE, PROGRESS_MODE, &log->fd, err);
     rc = rc == RC_OK ? recover(log, &end, err) : rc;
     if (rc == RC_OK) {
@@ -302,6 +334,7 @@ void progress_log_free(struct progress_log *log)
         fs_drop(&log->fd);
         progress_table_release(&log->table);
         buf_release(&log->body);
+        buf_release(&log->sealed);
         free(log);
     }
 }

@@ -102,7 +102,7 @@ struct progress_record {
     uint32_t number;   /* of the recipient, 1..total */
     int64_t at_ns;     /* now; kept to the second */
     uint32_t code;     /* results: the reply's, 0 none; above PROGRESS_CODE_MAX it is cut down */
-    int64_t next_ns;   /* PROGRESS_ACT_TEMPORARY */
+    int64_t next_ns;   /* PROGRESS_ACT_TEMPORARY, PROGRESS_ACT_RESEND: not tried before */
     struct slice text; /* results: the reply's; any bytes. Addresses and long numbers in it are
                           blotted out, control characters and what is no ASCII become '?' */
 };
@@ -142,11 +142,23 @@ enum rc progress_log_add(struct progress_log *log, const struct progress_record 
  * progress_log_commit - the group onto the disk
  * Returns  RC_OK also where there is nothing; RC_TEMP nothing was written, the group is kept: call
  *          again; RC_NOMEM; RC_IO stop this process
- * Cost     1 write, 1 fdatasync
+ * Cost     1 write, 1 fdatasync; twice that where a sealed group is there, too
  */
 enum rc progress_log_commit(struct progress_log *log, struct err *err) MUST_CHECK;
 
-/* progress_log_waiting - records in the group, not committed yet */
+/*
+ * progress_log_seal - end the group: what is added from now on belongs to the next one
+ * Not before the one sealed earlier is on disk (asserted). RC_OK, also where there is nothing;
+ * RC_NOMEM
+ *
+ * progress_log_write - the sealed group onto the disk: the second half of progress_log_commit, and
+ * the one call that another thread may make while this one adds records. Nobody else calls
+ * progress_log_commit, _seal, _waiting or _free meanwhile. Results and cost as progress_log_commit
+ */
+enum rc progress_log_seal(struct progress_log *log, struct err *err) MUST_CHECK;
+enum rc progress_log_write(struct progress_log *log, struct err *err) MUST_CHECK;
+
+/* progress_log_waiting - records that are not committed yet */
 size_t progress_log_waiting(const struct progress_log *log);
 
 /*

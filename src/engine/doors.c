@@ -271,7 +271,9 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
         log_event(LOG_LEVEL_WARNING, "decision-unfinished", decided.id, "reason=\"%s\"", err.text);
         item_unfinished(engine, decided.id);
     }
-    door_moves_remove(engine->approved_moves, file->name);
+    if (rc != RC_TEMP) { /* what is looked at again has not to wait until it is settled */
+        door_moves_remove(engine->approved_moves, file->name);
+    }
     if (door != approved) {
         fs_drop(&door);
     }

@@ -17,8 +17,9 @@
 
 enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
 
-#define LISTS_LOOK_NS (20 * NS_PER_SECOND) /* the contract: within 60 seconds of a change */
-#define SEND_PAUSE_NS (30 * NS_PER_SECOND) /* after a fault, doubled up to 15 minutes */
+#define LISTS_LOOK_NS (3 * NS_PER_SECOND) /* a few stats; the contract: within 60 seconds */
+#define SEND_PAUSE_NS NS_PER_SECOND       /* after a fault, or from a relay that is away: doubled */
+#define SEND_PAUSES 8                     /* times: to some four minutes */
 
 /* What a send worker reads beside its delivery: the resolver's files and the system's trusted
  * certificates. */
@@ -90,7 +91,7 @@ static uint64_t lists_sum(const struct engine *engine, int channel)
 
 struct recall {
     struct engine *engine;
-    const bool *has_changed; /* by channel */
+    int channel;
 };
 
 static void recall_one(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of)
@@ -100,31 +101,33 @@ static void recall_one(void *ctx, const char *kind, const char *id, uint64_t don
     (void)kind;
     (void)done;
     (void)of;
-    if (item != NULL && recall->has_changed[item->channel]) {
+    if (item != NULL && item->channel == recall->channel) {
         (void)crew_wish(recall->engine->sends->crew, id, SEND_COME_BACK);
     }
 }
 
 /* A worker has read the lists at its start: where one changed, it comes back and starts again. */
+static void look_at_channel(struct engine *engine, int channel)
+{
+    struct sends *sends = engine->sends;
+    uint64_t sum = lists_sum(engine, channel);
+    if (sends->lists_sum[channel] != 0 && sum != sends->lists_sum[channel]) {
+        struct recall recall = {engine, channel};
+        crew_each(sends->crew, recall_one, &recall);
+    }
+    sends->lists_sum[channel] = sum;
+}
+
 static void look_at_lists(struct engine *engine)
 {
     struct sends *sends = engine->sends;
-    bool has_changed[HOUSE_CHANNELS] = {false};
-    bool is_any = false;
     if (crew_busy(sends->crew) == 0 ||
         clock_monotonic_ns() - sends->lists_look_ns < LISTS_LOOK_NS) {
         return;
     }
     sends->lists_look_ns = clock_monotonic_ns();
     for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
-        uint64_t sum = lists_sum(engine, channel);
-        has_changed[channel] = sends->lists_sum[channel] != 0 && sum != sends->lists_sum[channel];
-        sends->lists_sum[channel] = sum;
-        is_any = is_any || has_changed[channel];
-    }
-    if (is_any) {
-        struct recall recall = {engine, has_changed};
-        crew_each(sends->crew, recall_one, &recall);
+        look_at_channel(engine, channel);
     }
 }
 
@@ -166,7 +169,7 @@ static enum rc start_worker(struct engine *engine, struct send *send, struct err
     int channel = send->subject.order->channel;
     batch.kind = &sends->kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
-    sends->lists_sum[channel] = lists_sum(engine, channel); /* before they are read */
+    look_at_channel(engine, channel); /* before they are read; others may have read older ones */
     add_send(&batch, send);
     add_system_dirs(&batch, system_fds, &system_count);
     works_open_lists(engine, &batch);
@@ -180,7 +183,7 @@ static enum rc start_worker(struct engine *engine, struct send *send, struct err
 
 static int64_t pause_ns(const struct item *item)
 {
-    uint32_t shift = item->failures < 5 ? item->failures : 5;
+    uint32_t shift = item->failures < SEND_PAUSES ? item->failures : SEND_PAUSES;
     return SEND_PAUSE_NS << shift;
 }
 
@@ -227,6 +230,19 @@ static enum rc say_delay(struct subject *subject, const char *reason, int64_t no
     return settle_retry_line(subject, EVENT_DELAYED, reason, now_ns, err);
 }
 
+/* A worker tries a relay that is away a few times; how long until the next worker grows here. */
+static int64_t next_start_ns(const struct item *item, const struct subject *subject,
+                             const struct stage_report *report, bool is_fault, int64_t now_ns)
+{
+    int64_t pause = now_ns + pause_ns(item);
+    int64_t not_after = subject->order->schedule.not_after;
+    if (is_fault || report->next_ns == INT64_MAX) { /* something is left, or it would have ended */
+        return pause;
+    }
+    int64_t next = report->is_away != 0 && report->next_ns < pause ? pause : report->next_ns;
+    return not_after != INSTANT_NONE && not_after < next ? not_after : next;
+}
+
 static void put_off(struct engine *engine, struct item *item, struct subject *subject,
                     const struct stage_report *report, int64_t now_ns)
 {
@@ -243,8 +259,8 @@ static void put_off(struct engine *engine, struct item *item, struct subject *su
     }
     engine->is_unsynced = true;
     item->work = WORK_NONE;
-    item->due_ns = is_fault ? now_ns + pause_ns(item) : report->next_ns;
-    item->failures = is_fault ? item->failures + 1 : 0;
+    item->due_ns = next_start_ns(item, subject, report, is_fault, now_ns);
+    item->failures = is_fault || report->is_away != 0 ? item->failures + 1 : 0;
     log_event(is_fault ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "sending-later", item->id,
               "seconds=%lld reason=\"%s\"",
               (long long)((item->due_ns > now_ns ? item->due_ns - now_ns : 0) / NS_PER_SECOND),
@@ -262,6 +278,8 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
         return;
     }
     item->work = WORK_NONE;
+    /* A stop may have waited for this end: it comes before the next worker. */
+    engine->approved_look_ns = 0;
     /* Anew: a decision may have been made meanwhile. */
     enum rc rc = subject_open(engine->env.spool, id, &subject, &err);
     rc = rc == RC_OK ? send_settle(&engine->env, &subject, now_ns, &is_over, &err) : rc;

@@ -121,7 +121,7 @@ static enum rc fast_pack(struct fast *fast, struct slice raw, unsigned char *out
     stream->level_buf = fast->level_buf;
     stream->level_buf_size = sizeof fast->level_buf;
     stream->flush = FULL_FLUSH; /* whole bytes; without end_of_stream no block is final */
-    stream->next_in = (uint8_t *)(uintptr_t)raw.ptr;
+    stream->next_in = (uint8_t *)raw.ptr;
     stream->avail_in = (uint32_t)raw.len;
     stream->next_out = out;
     stream->avail_out = (uint32_t)out_cap;

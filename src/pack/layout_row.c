@@ -180,8 +180,10 @@ static enum rc put_columns(struct layout_state *state, const struct slice *field
 {
     const struct layout *layout = state->layout;
     bool is_csv = layout->format == LAYOUT_CSV;
-    const struct copy_marks marks = {is_csv ? layout->delimiter : '\0',
-                                     is_csv ? layout->quote_mark : '\0'};
+    struct copy_marks marks = {'\0', '\0'};
+    if (is_csv) {
+        marks = (struct copy_marks){layout->delimiter, layout->quote_mark};
+    }
     struct writer writer;
     if (!buf_reserve(out, SLACK)) {
         return buf_ok(out, err);

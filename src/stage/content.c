@@ -70,7 +70,10 @@ static enum rc read_files(struct sources *sources, const struct texts *names, si
                           size_t *total, const struct mime_file **out, struct err *err)
 {
     struct mime_file *files = arena_array(&sources->arena, names->count + 1, sizeof *files);
-    enum rc rc = files == NULL ? err_set(err, RC_NOMEM, "no memory for files") : RC_OK;
+    enum rc rc = RC_OK;
+    if (files == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for files");
+    }
     for (size_t i = 0; rc == RC_OK && i < names->count; i++) {
         struct buf *bytes = &sources->files[at + i];
         rc = fs_read_small(sources->wants->dirfd, names->items[i], CONTENT_FILES_BYTES_MAX, bytes,

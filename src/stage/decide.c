@@ -151,8 +151,20 @@ static enum rc check_basis(struct weighing *w, struct err *err)
     return RC_OK;
 }
 
+/* Whoever paused it last; "" nobody. */
+static const char *paused_by(const struct view *view)
+{
+    for (size_t i = view->round_count; i > 0; i--) {
+        if (view->rounds[i - 1]->verb == VERB_PAUSE) {
+            return view->rounds[i - 1]->who;
+        }
+    }
+    return "";
+}
+
 static enum rc check_right(struct weighing *w, struct err *err)
 {
+    bool is_pausing = w->decision.verb == VERB_PAUSE || w->decision.verb == VERB_RESUME;
     const struct order *order = w->subject.order;
     const struct order_step *settings = &order->steps[ORDER_STEP_OF[w->decision.step]];
     struct right_question question = {
@@ -167,8 +179,8 @@ static enum rc check_right(struct weighing *w, struct err *err)
         .is_owner_confirmation = w->env->house->owner_confirmation,
         .is_four_eyes = w->env->house->four_eyes,
         .previous = &w->subject.view.steps[w->decision.step],
-        .is_held = w->subject.view.is_held,
-        .held_by = w->subject.view.held_by,
+        .is_held = is_pausing ? w->subject.view.state == STATE_PAUSED : w->subject.view.is_held,
+        .held_by = is_pausing ? paused_by(&w->subject.view) : w->subject.view.held_by,
     };
     enum rc rc = right_check(&question, &w->answer, err);
     return rc == RC_OK ? rc : err_add(err, rc, "%s", w->file);

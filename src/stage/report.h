@@ -32,6 +32,7 @@ struct stage_report {
     uint64_t bytes;          /* of the recipients */
     uint32_t is_same_ground; /* a revision that changes nothing an extraction is made of */
     uint32_t has_facts;      /* an extraction: its counts, archive and digest stand here */
+    uint32_t is_away;        /* REPORT_WAITING: for a relay that cannot be reached */
     int64_t next_ns;         /* REPORT_WAITING: wall clock; INT64_MAX: when somebody says so */
     char archive[REPORT_ARCHIVE_BYTES];
     char sha256[SHA256_HEX_BYTES]; /* of the archive */

@@ -277,11 +277,11 @@ static enum rc open_content(struct opening *o, const char *const *columns, size_
     struct content_wants wants = {
         .dirfd = o->wants->dirfd, .house = o->wants->house, .revision = o->wants->revision};
     struct selection_reach *reach = o->out->reach;
-    enum rc rc = content_open(o->order, &wants, columns, count, &o->out->content, err);
     reach->used = arena_array(&o->out->arena, count + 1, sizeof *reach->used);
-    if (rc == RC_OK && reach->used == NULL) {
-        rc = err_set(err, RC_NOMEM, "no memory for the columns of a content");
+    if (reach->used == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for the columns of a content");
     }
+    enum rc rc = content_open(o->order, &wants, columns, count, &o->out->content, err);
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
         if (content_uses(o->out->content, i)) {
             reach->used[reach->used_count++] = i;
@@ -482,9 +482,12 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
     struct opening o = {order, wants, out};
     *out = (struct selection){.arena = ARENA_EMPTY};
     out->fds = arena_array(&out->arena, FILES_MAX, sizeof *out->fds);
-    if (out->fds == NULL) {
+    struct selection_reach *reach = arena_alloc(&out->arena, sizeof *reach);
+    if (out->fds == NULL || reach == NULL) {
         return err_set(err, RC_NOMEM, "no memory for a selection");
     }
+    *reach = (struct selection_reach){0};
+    out->reach = reach;
     int recipients = -1;
     struct stat status;
     enum rc rc = keep_fd(&o, order->target.file, &recipients, err);
@@ -492,13 +495,6 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
         out->bytes = (uint64_t)status.st_size;
     }
     bool is_online = order->channel != HOUSE_MAIL;
-    if (rc == RC_OK && is_online) {
-        out->reach = arena_alloc(&out->arena, sizeof *out->reach);
-        rc = out->reach == NULL ? err_set(err, RC_NOMEM, "no memory for a selection") : RC_OK;
-    }
-    if (rc == RC_OK && is_online) {
-        memset(out->reach, 0, sizeof *out->reach);
-    }
     rc = rc == RC_OK && !is_online ? open_extraction(&o, err) : rc;
     rc = rc == RC_OK ? open_audience(&o, recipients, err) : rc;
     if (rc == RC_OK && is_online) {

@@ -47,7 +47,7 @@ struct selection {
     struct arena arena;
     struct extraction *extraction; /* NULL online */
     struct content *content;       /* online */
-    struct selection_reach *reach; /* online */
+    struct selection_reach *reach; /* online; else empty */
     struct audience *audience;
     const char *random_seed;
     uint64_t bytes; /* of the recipients' file */

@@ -19,9 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    UNREACHABLE_MAX = 1000000 /* addresses taken over at once; the rest at the next settling */
-};
+enum { UNREACHABLE_MAX = 100000 /* addresses taken over at once, then the next */ };
 
 /* --- begin --- */
 
@@ -160,13 +158,19 @@ static enum rc take_unreachable(const struct stage_env *env, const struct subjec
         return RC_OK;
     }
     struct quarantine_entry *entries = calloc(UNREACHABLE_MAX, sizeof *entries);
-    rc = rc == RC_OK && entries == NULL ? err_set(err, RC_NOMEM, "no memory for addresses") : rc;
-    rc = rc == RC_OK ? csv_cursor_open(fd, name, ',', &cursor, err) : rc;
-    rc = rc == RC_OK ? add_unreachable(cursor, subject->id, &arena, entries, &count, err) : rc;
-    if (rc == RC_OK && count > 0) {
-        rc = quarantine_add(spool_dir(env->spool, SPOOL_QUARANTINE), channel, entries, count, NULL,
-                            err);
+    if (entries == NULL) {
+        fs_drop(&fd);
+        return err_set(err, RC_NOMEM, "no memory for addresses");
     }
+    rc = rc == RC_OK ? csv_cursor_open(fd, name, ',', &cursor, err) : rc;
+    do {
+        count = 0;
+        rc = rc == RC_OK ? add_unreachable(cursor, subject->id, &arena, entries, &count, err) : rc;
+        if (rc == RC_OK && count > 0) {
+            rc = quarantine_add(spool_dir(env->spool, SPOOL_QUARANTINE), channel, entries, count,
+                                NULL, err);
+        }
+    } while (rc == RC_OK && count == UNREACHABLE_MAX);
     rc = rc == RC_OK ? fs_remove(subject->dirfd, name, err) : rc;
     csv_cursor_free(cursor);
     arena_release(&arena);
@@ -206,7 +210,11 @@ enum rc send_spend(const struct stage_env *env, const struct subject *subject, i
     if (subject->view.extraction_round == 0) {
         return RC_OK;
     }
-    enum rc rc = load_table(subject, &table, err);
+    enum rc rc = take_unreachable(env, subject, err); /* nothing looks at done/ again */
+    if (rc != RC_OK) {
+        return rc;
+    }
+    rc = load_table(subject, &table, err);
     rc = rc == RC_OK ? cost_spend(env, subject->order, subject->view.extraction_round,
                                   sent_quantity(subject->order, &table), now_ns, err)
                      : rc;

@@ -2,7 +2,8 @@
  * send_inner - what the files of the send worker share; nothing for others to include
  *
  *     send_open.c   everything that one sending needs, opened
- *     send_work.c   the loop: intents, messages, verdicts, results
+ *     send_group.c  the next group: chosen and made ahead, intended, submitted
+ *     send_work.c   the loop: groups, verdicts, results, time
  */
 #ifndef POSTROOM_STAGE_SEND_INNER_H
 #define POSTROOM_STAGE_SEND_INNER_H
@@ -13,7 +14,11 @@
 #include "delivery/progress.h"
 #include "stage/content.h"
 #include "stage/send.h"
+#include "stage/send_commit.h"
+#include "stage/send_render.h"
 #include "stage/unwanted.h"
+
+#include <assert.h>
 
 enum {
     SEND_SLOTS_MAX = 1024,             /* messages under way at once */
@@ -21,17 +26,14 @@ enum {
     SEND_BYTES_MAX = 24 * 1024 * 1024, /* of all messages under way */
     SEND_UNIQUE_BYTES = ID_BYTES_MAX + 64
 };
+static_assert(SEND_SLOTS_MAX >= 2 * SEND_GROUP_MAX, "a group on its way and one ahead of it");
 
-/* A message under way: its bytes stay here until its verdict. */
+/* A message from when its recipient is chosen to its verdict. */
 struct send_slot {
     uint32_t number; /* of the recipient; 0: free */
-    struct buf bytes;
-    struct buf from;
-    struct buf to;
-    char unique[SEND_UNIQUE_BYTES];
-    bool needs_smtputf8;
     bool is_repeat;
-    uint32_t pieces; /* content_message's: recorded as the code of a result `sent` */
+    char unique[SEND_UNIQUE_BYTES];
+    struct send_draft draft; /* its bytes stay here */
 };
 
 /* A verdict that is not recorded yet. */
@@ -52,16 +54,25 @@ struct sending {
     int list_fd;
     struct progress_log *log;
     struct content *content;
-    struct content_state *state;
     struct transport *transport;
+    struct bell bell; /* rung by the threads of the two below */
+    struct send_render *render;
+    struct send_commit *commit;
     struct unwanted *unwanted;
     int64_t date_s; /* of every message: when sending began */
 
     struct send_slot slots[SEND_SLOTS_MAX];
-    size_t window; /* slots that are used */
-    size_t under_way;
-    size_t bytes_under_way;
-    struct send_slot *group[SEND_GROUP_MAX]; /* intended, to be submitted after the commit */
+    struct send_slot
+        *free_slots[SEND_SLOTS_MAX]; /* a stack: few are touched where few are needed */
+    size_t free_count;
+    size_t window;     /* messages that the transport takes at once */
+    size_t under_way;  /* intended, and without a verdict */
+    size_t bytes_held; /* of their messages */
+
+    struct send_slot *ahead[SEND_GROUP_MAX];   /* chosen, being made or made, not intended */
+    struct send_draft *drafts[SEND_GROUP_MAX]; /* of those, for the threads */
+    size_t ahead_count;
+    struct send_slot *group[SEND_GROUP_MAX]; /* intended, to be submitted after their commit */
     size_t group_count;
     struct send_result results[SEND_SLOTS_MAX];
     size_t result_count;
@@ -75,5 +86,34 @@ struct sending {
  */
 enum rc sending_open(struct sending *sending, struct err *err) MUST_CHECK;
 void sending_close(struct sending *sending);
+
+/* ---- records: send_work.c ---- */
+
+/* sending_record - one record into the group, at this time; commits where the group is full */
+enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t number,
+                       const char *text, struct err *err) MUST_CHECK;
+
+/* ---- the next group: send_group.c ---- */
+
+/*
+ * group_choose - who is next, up to half of the window, and have their messages made; nothing where
+ * there are some already, or no room. Nothing is recorded but who became unwanted.
+ */
+enum rc group_choose(struct sending *sending, uint32_t upto, int64_t now_ns,
+                     struct err *err) MUST_CHECK;
+
+/* group_intend - of those whose messages are made: the intents recorded and their commit begun,
+ * where the transport has room for them and no commit is under way */
+enum rc group_intend(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* group_submit - those whose intents are on disk; is_untried: no byte of them is to leave any more
+ */
+enum rc group_submit(struct sending *sending, bool is_untried, struct err *err) MUST_CHECK;
+
+/* group_drop_ahead - who was chosen and not intended is as if never chosen */
+void group_drop_ahead(struct sending *sending);
+
+/* group_told - a verdict, as transport_run tells it; ctx is the struct sending */
+void group_told(void *ctx, const struct verdict_report *report);
 
 #endif

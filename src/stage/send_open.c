@@ -11,6 +11,7 @@
 
 #include <openssl/crypto.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     KEY_BYTES_MAX = 64 * 1024,       /* a password, a DKIM key, a secret */
@@ -167,14 +168,34 @@ static enum rc open_content(struct sending *sending, struct err *err)
     }
     wipe(&dkim);
     wipe(&secret);
-    return rc == RC_OK ? content_state_open(sending->content, &sending->state, err) : rc;
+    return rc;
+}
+
+/* Signing is worth every core; without it one thread makes messages faster than any relay takes
+ * them. */
+static enum rc open_helpers(struct sending *sending, struct err *err)
+{
+    long cores = sending->send->keys.dkim_fd >= 0 ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
+    cores = cores < 1 ? 1 : cores;
+    cores = cores > SEND_RENDER_THREADS_MAX ? SEND_RENDER_THREADS_MAX : cores;
+    struct send_render_options options = {.content = sending->content,
+                                          .proof = sending->send->proof,
+                                          .date_s = sending->date_s,
+                                          .threads = (unsigned int)cores,
+                                          .bell = &sending->bell};
+    enum rc rc = bell_open(&sending->bell, err);
+    rc = rc == RC_OK ? send_render_open(&options, &sending->render, err) : rc;
+    return rc == RC_OK ? send_commit_open(sending->log, &sending->bell, &sending->commit, err) : rc;
 }
 
 /* What a crash left uncertain is decided at once, as the channel says. */
 static enum rc decide_uncertain(struct sending *sending, struct err *err)
 {
     const struct progress_table *table = progress_log_table(sending->log);
-    bool resends = sending->channel->uncertain == HOUSE_RESEND;
+    int64_t now_ns = clock_now_ns();
+    int64_t not_after = sending->order->schedule.not_after;
+    bool resends = sending->channel->uncertain == HOUSE_RESEND &&
+                   (not_after == INSTANT_NONE || now_ns < not_after);
     enum rc rc = RC_OK;
     for (uint32_t n = 1; rc == RC_OK && n <= table->total && table->counts[PROGRESS_UNCERTAIN] > 0;
          n++) {
@@ -183,7 +204,8 @@ static enum rc decide_uncertain(struct sending *sending, struct err *err)
         }
         struct progress_record record = {.act = resends ? PROGRESS_ACT_RESEND : PROGRESS_ACT_HOLD,
                                          .number = n,
-                                         .at_ns = clock_now_ns()};
+                                         .at_ns = now_ns,
+                                         .code = table->entries[n - 1].code};
         rc = progress_log_add(sending->log, &record, err);
         if (rc == RC_RANGE) { /* the group is full */
             rc = progress_log_commit(sending->log, err);
@@ -211,7 +233,11 @@ enum rc sending_open(struct sending *sending, struct err *err)
                            sending->order->target.key, &sending->unwanted, err);
     }
     rc = rc == RC_OK ? open_content(sending, err) : rc;
+    rc = rc == RC_OK ? open_helpers(sending, err) : rc;
     rc = rc == RC_OK ? open_transport(sending, err) : rc;
+    for (size_t i = SEND_SLOTS_MAX; i > 0; i--) { /* the first one is taken first */
+        sending->free_slots[sending->free_count++] = &sending->slots[i - 1];
+    }
     if (rc == RC_OK) {
         size_t room = transport_room(sending->transport);
         sending->window = room > SEND_SLOTS_MAX ? SEND_SLOTS_MAX : room;
@@ -222,15 +248,15 @@ enum rc sending_open(struct sending *sending, struct err *err)
 void sending_close(struct sending *sending)
 {
     transport_free(sending->transport);
-    content_state_free(sending->state);
+    send_render_free(sending->render);
+    send_commit_free(sending->commit);
+    bell_close(&sending->bell);
     content_free(sending->content);
     unwanted_free(sending->unwanted);
     progress_log_free(sending->log);
     recipients_free(sending->list);
     fs_drop(&sending->list_fd);
     for (size_t i = 0; i < SEND_SLOTS_MAX; i++) {
-        buf_release(&sending->slots[i].bytes);
-        buf_release(&sending->slots[i].from);
-        buf_release(&sending->slots[i].to);
+        send_draft_release(&sending->slots[i].draft);
     }
 }

@@ -1,12 +1,15 @@
 /*
  * send_work - the send worker: intents first, then messages, then what became of them
  *
- *     choose    who is next: not tried, or due again; within the waves that have begun
- *     render    into a slot; who has become unwanted, or cannot be written to, is recorded at once
- *     commit    the group's intents, and the results since the last one: one write, one fdatasync
+ *     choose    who is next: not tried, or due again; within the waves that have begun; who has
+ *               become unwanted is recorded at once
+ *     make      their messages, in threads (send_render.h); who cannot be written to is recorded
+ *     intend    the group's intents, and the results since the last one, are put on disk in a
+ *               thread (send_commit.h): one write, one fdatasync
  *     submit    only now may a byte of them leave
  *     run       verdicts come in, some at once, some much later
  *
+ * So one group is sent while the next one's intents go to the disk and the one after is made.
  * Nothing waits here but the transport, and that no longer than WAIT_MS: a wish of the daemon is
  * seen in good time.
  */
@@ -26,24 +29,31 @@ enum {
     COMMIT_MS = 200,    /* results wait no longer for the next group of intents */
     RETRY_FIRST_S = 30, /* CONTRACT.md section 6: then doubled, to an hour */
     RETRY_LAST_S = 3600,
-    STAY_S = 3,      /* a worker with nothing to do for longer ends */
-    DISK_TRIES = 600 /* of a commit while the disk is full, one each half second */
+    STAY_S = 3 /* a worker with nothing to do for longer ends */
 };
-#define DISK_PAUSE_MS 500
 #define NS_PER_MS (NS_PER_SECOND / 1000)
 
 /* --- records --- */
 
-static enum rc commit(struct sending *sending, struct err *err)
+/* A commit under way is waited for, a full disk too: what was said to the other side must not be
+ * forgotten. Nothing else goes on meanwhile. */
+static enum rc end_commit(struct sending *sending, struct err *err)
 {
-    enum rc rc = progress_log_commit(sending->log, err);
-    /* A full disk: what was said to the other side must not be forgotten, so it is waited for. */
-    for (int i = 0; rc == RC_TEMP && i < DISK_TRIES; i++) {
+    while (send_commit_is_busy(sending->commit)) {
+        bell_wait(&sending->bell, -1, WAIT_MS);
         atomic_fetch_add(&sending->cell->beats, 1);
-        clock_pause_ms(DISK_PAUSE_MS);
-        rc = progress_log_commit(sending->log, err);
     }
     sending->committed_ns = clock_monotonic_ns();
+    return send_commit_is_begun(sending->commit) ? send_commit_end(sending->commit, err) : RC_OK;
+}
+
+static enum rc commit(struct sending *sending, struct err *err)
+{
+    enum rc rc = end_commit(sending, err);
+    if (rc == RC_OK && progress_log_waiting(sending->log) > 0) {
+        rc = send_commit_begin(sending->commit, err);
+        rc = rc == RC_OK ? end_commit(sending, err) : rc;
+    }
     return rc;
 }
 
@@ -58,8 +68,8 @@ static enum rc record(struct sending *sending, const struct progress_record *rec
     return rc;
 }
 
-static enum rc record_plain(struct sending *sending, enum progress_act act, uint32_t number,
-                            const char *text, struct err *err)
+enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t number,
+                       const char *text, struct err *err)
 {
     struct progress_record plain = {
         .act = act, .number = number, .at_ns = clock_now_ns(), .text = slice_of(text)};
@@ -91,6 +101,26 @@ static enum rc record_temporary(struct sending *sending, struct progress_record 
         result->next_ns = result->at_ns + pause_s * NS_PER_SECOND;
     }
     return record(sending, result, err);
+}
+
+/* Nobody knows whether it was taken: as the channel says, and not at once, or a peer that loses its
+ * answers would be sent the same message over and over. */
+static enum rc decide_uncertain(struct sending *sending, uint32_t number, struct err *err)
+{
+    const struct progress_table *table = progress_log_table(sending->log);
+    struct progress_record decided = {
+        .act = PROGRESS_ACT_RESEND, .number = number, .at_ns = clock_now_ns()};
+    int64_t elapsed_s = 0;
+    int64_t pause_s = pause_after(table->entries[number - 1].tries, &elapsed_s);
+    int64_t not_after = sending->order->schedule.not_after;
+    decided.next_ns = decided.at_ns + pause_s * NS_PER_SECOND;
+    decided.code = table->entries[number - 1].code;
+    if (sending->channel->uncertain != HOUSE_RESEND ||
+        (elapsed_s + pause_s) * NS_PER_SECOND > sending->channel->retry_for_ns ||
+        (not_after != INSTANT_NONE && decided.next_ns >= not_after)) {
+        decided.act = PROGRESS_ACT_HOLD;
+    }
+    return record(sending, &decided, err);
 }
 
 /* Whose address is at fault is not written to again: kept beside the list, for the daemon to take
@@ -153,8 +183,13 @@ static enum rc record_result(struct sending *sending, const struct send_result *
     if (result->verdict == VERDICT_UNTRIED) {
         one.text = SLICE_LITERAL("");
     }
-    return result->verdict == VERDICT_TEMPORARY ? record_temporary(sending, &one, err)
-                                                : record(sending, &one, err);
+    if (result->verdict == VERDICT_TEMPORARY) {
+        return record_temporary(sending, &one, err);
+    }
+    enum rc rc = record(sending, &one, err);
+    return rc == RC_OK && result->verdict == VERDICT_UNCERTAIN
+               ? decide_uncertain(sending, result->number, err)
+               : rc;
 }
 
 /* What the transport told since the last time. Stored messages are on disk first. */
@@ -172,173 +207,6 @@ static enum rc record_results(struct sending *sending, struct err *err)
     return rc;
 }
 
-/* --- verdicts --- */
-
-static void told(void *ctx, const struct verdict_report *report)
-{
-    struct sending *sending = ctx;
-    struct send_slot *slot = &sending->slots[report->number];
-    struct send_result *result = &sending->results[sending->result_count++];
-    bool has_pieces = report->verdict == VERDICT_SENT && slot->pieces > 0;
-    *result = (struct send_result){.number = slot->number,
-                                   .verdict = report->verdict,
-                                   .code = has_pieces ? (int)slot->pieces : report->code,
-                                   .is_about_recipient = report->is_about_recipient};
-    (void)snprintf(result->text, sizeof result->text, "%.*s", (int)report->text.len,
-                   report->text.ptr == NULL ? "" : report->text.ptr);
-    sending->bytes_under_way -= slot->bytes.len;
-    sending->under_way--;
-    slot->number = 0;
-}
-
-/* --- the next group --- */
-
-static struct send_slot *free_slot(struct sending *sending)
-{
-    for (size_t i = 0; i < sending->window; i++) {
-        if (sending->slots[i].number == 0) {
-            return &sending->slots[i];
-        }
-    }
-    return NULL;
-}
-
-static bool fill_slot(struct send_slot *slot, const struct content_message *message)
-{
-    buf_clear(&slot->bytes);
-    buf_clear(&slot->from);
-    buf_clear(&slot->to);
-    buf_add_slice(&slot->bytes, message->bytes);
-    buf_add_slice(&slot->from, message->from);
-    buf_add_slice(&slot->to, message->to);
-    slot->needs_smtputf8 = message->needs_smtputf8;
-    slot->pieces = message->pieces;
-    return !slot->bytes.is_failed && !slot->from.is_failed && !slot->to.is_failed;
-}
-
-static void name_slot(const struct sending *sending, struct send_slot *slot, uint32_t number)
-{
-    const char *id = sending->order->id;
-    unsigned long long revision = sending->send->subject.view.revision;
-    if (sending->send->proof > 0) {
-        (void)snprintf(slot->unique, sizeof slot->unique, "%s.%llu.proof%u.%u", id, revision,
-                       sending->send->proof, number);
-    } else {
-        (void)snprintf(slot->unique, sizeof slot->unique, "%s.%llu.%u", id, revision, number);
-    }
-}
-
-/* One recipient: into a slot with an intent, or told at once why not. */
-static enum rc prepare_one(struct sending *sending, uint32_t number, struct err *err)
-{
-    struct recipient recipient;
-    struct content_message message;
-    struct err why = {{0}};
-    const char *cause = NULL;
-    enum rc rc = recipients_read(sending->list, number, &recipient, err);
-    if (rc == RC_OK && sending->unwanted != NULL) {
-        rc = unwanted_cause(sending->unwanted, recipient.key, recipient.address, &cause, err);
-    }
-    if (rc != RC_OK) {
-        return rc;
-    }
-    if (cause != NULL) {
-        return record_plain(sending, PROGRESS_ACT_SUPPRESSED, number, cause, err);
-    }
-    rc = content_render(sending->content, sending->state, &recipient, sending->send->proof,
-                        sending->date_s, &message, &why);
-    if (rc == RC_PERM || rc == RC_RANGE) {
-        return record_plain(sending, PROGRESS_ACT_PERMANENT, number, why.text, err);
-    }
-    if (rc != RC_OK) {
-        return err_set(err, rc, "%s", why.text);
-    }
-    struct send_slot *slot = free_slot(sending);
-    if (slot == NULL || !fill_slot(slot, &message)) {
-        return err_set(err, RC_NOMEM, "no memory for a message");
-    }
-    slot->is_repeat = progress_log_table(sending->log)->entries[number - 1].tries > 0;
-    name_slot(sending, slot, number);
-    rc = record_plain(sending, PROGRESS_ACT_TRY, number, "", err);
-    if (rc == RC_OK) {
-        slot->number = number;
-        sending->group[sending->group_count++] = slot;
-        sending->under_way++;
-        sending->bytes_under_way += slot->bytes.len;
-    }
-    return rc;
-}
-
-/* The next recipient; 0: nobody now. A sweep to the end begins anew once a second at most. */
-static uint32_t choose(struct sending *sending, uint32_t upto, int64_t now_ns)
-{
-    const struct progress_table *table = progress_log_table(sending->log);
-    uint32_t number = 0;
-    if (!sending->is_sweep_over) {
-        number = progress_table_next(table, sending->cursor, upto, now_ns);
-    } else if (clock_monotonic_ns() - sending->swept_ns > NS_PER_SECOND) {
-        number = progress_table_next(table, 1, upto, now_ns);
-        sending->swept_ns = clock_monotonic_ns();
-    }
-    sending->is_sweep_over = number == 0;
-    if (number > 0) {
-        sending->cursor = number + 1;
-        sending->is_sweep_over = number == table->total;
-    } else {
-        sending->cursor = 1;
-    }
-    return number;
-}
-
-static enum rc submit_group(struct sending *sending, struct err *err)
-{
-    for (size_t i = 0; i < sending->group_count; i++) {
-        struct send_slot *slot = sending->group[i];
-        struct outgoing outgoing = {.number = (uint64_t)(slot - sending->slots),
-                                    .from = buf_slice(&slot->from),
-                                    .to = buf_slice(&slot->to),
-                                    .bytes = buf_slice(&slot->bytes),
-                                    .unique = slot->unique,
-                                    .needs_smtputf8 = slot->needs_smtputf8,
-                                    .is_repeat = slot->is_repeat};
-        enum rc rc = transport_submit(sending->transport, &outgoing, err);
-        if (rc == RC_STATE) { /* it went down meanwhile: not a byte left */
-            struct verdict_report untried = {.number = outgoing.number, .verdict = VERDICT_UNTRIED};
-            told(sending, &untried);
-        } else if (rc != RC_OK) {
-            return rc;
-        }
-    }
-    sending->group_count = 0;
-    return RC_OK;
-}
-
-/* As many as there is room for; the group is worth its sync when half of the window is free. */
-static enum rc send_group(struct sending *sending, uint32_t upto, int64_t now_ns, struct err *err)
-{
-    size_t room = transport_room(sending->transport);
-    size_t free_slots = sending->window - sending->under_way;
-    room = room < free_slots ? room : free_slots;
-    room = room > SEND_GROUP_MAX ? SEND_GROUP_MAX : room;
-    enum rc rc = RC_OK;
-    if (room == 0 || (room < sending->window / 2 && sending->under_way > 0)) {
-        return RC_OK;
-    }
-    for (size_t i = 0; rc == RC_OK && i < SEND_SLOTS_MAX && sending->group_count < room &&
-                       sending->bytes_under_way < SEND_BYTES_MAX;
-         i++) {
-        uint32_t number = choose(sending, upto, now_ns);
-        if (number == 0) {
-            break;
-        }
-        rc = prepare_one(sending, number, err);
-    }
-    if (rc == RC_OK && progress_log_waiting(sending->log) > 0) {
-        rc = commit(sending, err);
-    }
-    return rc == RC_OK ? submit_group(sending, err) : rc;
-}
-
 /* --- time --- */
 
 /* not_after is there: who was not sent to will not be. */
@@ -349,7 +217,7 @@ static enum rc expire_rest(struct sending *sending, struct err *err)
     for (uint32_t n = 1; rc == RC_OK && n <= table->total; n++) {
         uint8_t state = table->entries[n - 1].state;
         if (state == PROGRESS_UNSENT || state == PROGRESS_TEMPORARY) {
-            rc = record_plain(sending, PROGRESS_ACT_EXPIRED, n, "", err);
+            rc = sending_record(sending, PROGRESS_ACT_EXPIRED, n, "", err);
         }
     }
     return rc;
@@ -359,6 +227,14 @@ static bool is_too_late(const struct sending *sending, int64_t now_ns)
 {
     int64_t not_after = sending->order->schedule.not_after;
     return sending->send->proof == 0 && not_after != INSTANT_NONE && now_ns >= not_after;
+}
+
+/* What waits for longer ends at not_after. INT64_MAX (nothing waits) stays. */
+static int64_t before_not_after(const struct sending *sending, int64_t next_ns)
+{
+    int64_t not_after = sending->order->schedule.not_after;
+    bool is_bound = sending->send->proof == 0 && not_after != INSTANT_NONE && next_ns != INT64_MAX;
+    return is_bound && not_after < next_ns ? not_after : next_ns;
 }
 
 /* How many from the first on may be sent to; *next_ns: when more may. */
@@ -384,15 +260,17 @@ static uint32_t waves_open(const struct sending *sending, int64_t now_ns, int64_
 static enum rc come_back(struct sending *sending, int64_t until_ns, struct err *err)
 {
     struct transport_state state = {0};
-    enum rc rc = RC_OK;
     transport_close(sending->transport);
-    do {
-        rc = transport_run(sending->transport, WAIT_MS, told, sending, err);
+    group_drop_ahead(sending);
+    enum rc rc = end_commit(sending, err);
+    rc = rc == RC_OK ? group_submit(sending, true, err) : rc;
+    while (rc == RC_OK && !state.is_closed && clock_monotonic_ns() < until_ns) {
+        rc = transport_run(sending->transport, WAIT_MS, group_told, sending, err);
         rc = rc == RC_OK ? record_results(sending, err) : rc;
         transport_state(sending->transport, &state);
         atomic_fetch_add(&sending->cell->beats, 1);
-    } while (rc == RC_OK && !state.is_closed && clock_monotonic_ns() < until_ns);
-    return rc == RC_OK && progress_log_waiting(sending->log) > 0 ? commit(sending, err) : rc;
+    }
+    return rc == RC_OK ? commit(sending, err) : rc;
 }
 
 static void show(const struct sending *sending)
@@ -414,10 +292,12 @@ static int64_t next_work_ns(const struct sending *sending, uint32_t upto, int64_
     struct transport_state state;
     transport_state(sending->transport, &state);
     report->text[0] = '\0';
+    report->is_away = 0;
     if (table->counts[PROGRESS_UNSENT] + table->counts[PROGRESS_TEMPORARY] == 0) {
         return INT64_MAX;
     }
     if (!state.is_up) {
+        report->is_away = 1;
         (void)snprintf(report->text, sizeof report->text, "%.500s", state.reason);
         return now_ns + (state.next_try_ns - clock_monotonic_ns());
     }
@@ -429,6 +309,51 @@ static int64_t next_work_ns(const struct sending *sending, uint32_t upto, int64_
     (void)snprintf(report->text, sizeof report->text, "%s",
                    is_retry ? "temporary failures are tried again" : "the next wave");
     return is_retry ? retry_ns : wave_ns;
+}
+
+/* What can be done for the groups now, each step of another one: the one whose intents are on disk
+ * leaves, the one that is made is intended, the next one is chosen. */
+static enum rc move_groups(struct sending *sending, uint32_t upto, int64_t now_ns, struct err *err)
+{
+    enum rc rc = RC_OK;
+    if (send_commit_is_begun(sending->commit) && !send_commit_is_busy(sending->commit)) {
+        rc = end_commit(sending, err);
+    }
+    if (rc == RC_OK && !send_commit_is_begun(sending->commit)) {
+        rc = group_submit(sending, false, err);
+    }
+    rc = rc == RC_OK ? group_intend(sending, err) : rc;
+    return rc == RC_OK ? group_choose(sending, upto, now_ns, err) : rc;
+}
+
+static enum rc run_transport(struct sending *sending, struct err *err)
+{
+    bool is_waiting =
+        sending->under_way > 0 || sending->ahead_count > 0 || send_commit_is_begun(sending->commit);
+    int64_t ns = transport_deadline_ns(sending->transport) - clock_monotonic_ns();
+    if (is_waiting && ns > 0) {
+        bell_wait(&sending->bell, transport_fd(sending->transport),
+                  ns > WAIT_MS * NS_PER_MS ? WAIT_MS : (int)((ns + NS_PER_MS - 1) / NS_PER_MS));
+    }
+    return transport_run(sending->transport, 0, group_told, sending, err);
+}
+
+/* Results wait no longer than COMMIT_MS for the intents that they are committed with. */
+static enum rc commit_old(struct sending *sending, struct err *err)
+{
+    bool is_old = clock_monotonic_ns() - sending->committed_ns > COMMIT_MS * NS_PER_MS;
+    return is_old && !send_commit_is_begun(sending->commit) &&
+                   progress_log_waiting(sending->log) > 0
+               ? send_commit_begin(sending->commit, err)
+               : RC_OK;
+}
+
+/* Nothing is under way, and who is ahead cannot go: the transport is down. */
+static bool is_idle(struct sending *sending)
+{
+    bool can_go = sending->ahead_count > 0 &&
+                  (send_render_is_busy(sending->render) || transport_room(sending->transport) > 0);
+    return sending->under_way == 0 && !send_commit_is_begun(sending->commit) && !can_go;
 }
 
 static enum rc loop(struct sending *sending, struct stage_report *report, struct err *err)
@@ -443,21 +368,17 @@ static enum rc loop(struct sending *sending, struct stage_report *report, struct
         if (is_too_late(sending, now_ns)) {
             break;
         }
-        rc = send_group(sending, upto, now_ns, err);
-        if (rc == RC_OK) {
-            rc = transport_run(sending->transport, sending->under_way > 0 ? WAIT_MS : 0, told,
-                               sending, err);
-        }
+        rc = move_groups(sending, upto, now_ns, err);
+        rc = rc == RC_OK ? run_transport(sending, err) : rc;
         rc = rc == RC_OK ? record_results(sending, err) : rc;
-        bool is_old = clock_monotonic_ns() - sending->committed_ns > COMMIT_MS * NS_PER_MS;
-        if (rc == RC_OK && is_old && progress_log_waiting(sending->log) > 0) {
-            rc = commit(sending, err);
-        }
+        rc = rc == RC_OK ? commit_old(sending, err) : rc;
         show(sending);
-        if (rc != RC_OK || sending->under_way > 0) {
+        if (rc != RC_OK || !is_idle(sending)) {
             continue;
         }
-        report->next_ns = next_work_ns(sending, upto, wave_ns, now_ns, report);
+        group_drop_ahead(sending);
+        report->next_ns =
+            before_not_after(sending, next_work_ns(sending, upto, wave_ns, now_ns, report));
         if (report->next_ns == INT64_MAX) {
             report->outcome = REPORT_DONE;
             break;
@@ -498,19 +419,30 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     return rc;
 }
 
+static struct sending *sending_new(struct send *send, struct progress_cell *cell)
+{
+    struct sending *sending = calloc(1, sizeof *sending);
+    if (sending != NULL) {
+        sending->send = send;
+        sending->order = send->subject.order;
+        sending->channel = &send->env->house->channels[sending->order->channel];
+        sending->cell = cell;
+        sending->list_fd = -1;
+        sending->bell = BELL_NONE;
+        sending->cursor = 1;
+        sending->date_s = send->subject.view.fixed_ns / NS_PER_SECOND;
+    }
+    return sending;
+}
+
 void send_work(struct send *send, struct stage_report *report, struct progress_cell *cell)
 {
     struct err err = {{0}};
-    struct sending *sending = calloc(1, sizeof *sending);
-    enum rc rc = sending == NULL ? err_set(&err, RC_NOMEM, "no memory for a sending") : RC_OK;
-    if (rc == RC_OK) {
-        *sending = (struct sending){.send = send,
-                                    .order = send->subject.order,
-                                    .cell = cell,
-                                    .list_fd = -1,
-                                    .cursor = 1,
-                                    .date_s = send->subject.view.fixed_ns / NS_PER_SECOND};
-        sending->channel = &send->env->house->channels[sending->order->channel];
+    enum rc rc = RC_NOMEM;
+    struct sending *sending = sending_new(send, cell);
+    if (sending == NULL) {
+        rc = err_set(&err, RC_NOMEM, "no memory for a sending");
+    } else {
         rc = send_all(sending, report, &err);
         sending_close(sending);
         free(sending);

@@ -19,8 +19,9 @@ enum {
     TRIES_MAX = 16,          /* openat2 says EAGAIN when a rename races with it: man openat2 */
     INTERRUPTS_MAX = 1000,   /* EINTR in a row: more is no accident */
     COPY_BYTES = 256 * 1024, /* one read of a copy */
-    SAME_BYTES = 64 * 1024,  /* of each of two files that are compared, at once */
-    READ_FIRST_BYTES = 4096, /* first read of a file whose size is not known */
+    BEGIN_BYTES = 8 * 1024 * 1024,         /* of a copy, before they begin their way to the disk */
+    SAME_BYTES = 64 * 1024,                /* of each of two files that are compared, at once */
+    READ_FIRST_BYTES = 4096,               /* first read of a file whose size is not known */
     TMP_NAME_BYTES = FS_NAME_BYTES_MAX + 6 /* dot, .tmp, NUL */
 };
 
@@ -385,6 +386,13 @@ enum rc fs_read_small(int dirfd, const char *name, size_t max_bytes, struct buf 
     return rc;
 }
 
+/* Only a beginning, whose result says nothing: the sync that makes it durable comes later, and then
+ * finds less to do. */
+static void begin_writing(int fd, uint64_t at, uint64_t len)
+{
+    (void)sync_file_range(fd, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+}
+
 enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint64_t *out_bytes,
                    struct err *err)
 {
@@ -393,6 +401,7 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
         return err_set(err, RC_NOMEM, "copy: no memory");
     }
     uint64_t done = 0;
+    uint64_t begun = 0; /* on its way to the disk */
     enum rc rc = RC_OK;
     for (;;) {
         uint64_t left = max_bytes - done;
@@ -415,6 +424,10 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
             sha256_add(sha, block, got);
         }
         done += got;
+        if (done - begun >= BEGIN_BYTES) {
+            begin_writing(out, begun, done - begun);
+            begun = done;
+        }
     }
     free(block);
     if (out_bytes != NULL) {

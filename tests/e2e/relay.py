@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -159,11 +160,11 @@ class Authority:
 class Peer:
     """A relay that does what its script says: script(line, number) is called with each connection, numbered from 1."""
 
-    def __init__(self, case, script):
+    def __init__(self, case, script, port=0):
         self.script = script
         self.count = 0
         self.failures = []
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.socket = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port = self.socket.getsockname()[1]
         self.threads = []
         self.thread = threading.Thread(target=self.accept, daemon=True)
@@ -191,11 +192,33 @@ class Peer:
                 pass  # the client went: its right
 
     def close(self):
+        if self.socket.fileno() < 0:
+            return
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         self.thread.join(10)
         for thread in self.threads:
             thread.join(10)
+
+
+class Wrapped(Peer):
+    """A Peer that speaks TLS on connect; sessions says which connections resumed one."""
+
+    def __init__(self, case, script, pem, port=0):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(pem, pem.with_suffix(".key"))
+        self.sessions = []
+        super().__init__(case, script, port)
+
+    def serve(self, made, number):
+        made.settimeout(LIMIT_S)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            with self.context.wrap_socket(made, server_side=True) as wrapped:
+                self.sessions.append(wrapped.session_reused)
+                self.script(Line(wrapped), number)
+        except (OSError, EOFError):
+            pass
 
 
 class Line:

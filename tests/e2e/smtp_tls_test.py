@@ -111,32 +111,13 @@ class Names(Certified):
         self.assertIn("private key of the client certificate", done.stderr)
 
 
-class Wrapped(relay.Peer):
-    """A Peer that speaks TLS on connect; sessions says which connections resumed one."""
-
-    def __init__(self, case, script, pem):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(pem, pem.with_suffix(".key"))
-        self.sessions = []
-        super().__init__(case, script)
-
-    def serve(self, made, number):
-        made.settimeout(relay.LIMIT_S)
-        try:
-            with self.context.wrap_socket(made, server_side=True) as wrapped:
-                self.sessions.append(wrapped.session_reused)
-                self.script(relay.Line(wrapped), number)
-        except (OSError, EOFError):
-            pass
-
-
 class Peers(Certified):
     def test_later_connections__resume_the_session(self):
         def script(line, _):
             line.begin()
             while True:
                 line.message()
-        peer = Wrapped(self, script, self.authority.make("good", f"DNS:{HOST}"))
+        peer = relay.Wrapped(self, script, self.authority.make("good", f"DNS:{HOST}"))
         told = self.knock(peer.port, count=6, max_messages=2)
         self.assertEqual(told.count("sent"), 6)
         self.assertEqual(peer.sessions, [False, True, True])
@@ -146,7 +127,7 @@ class Peers(Certified):
             line.begin()
             line.message(reply=None)
             line.socket.unwrap()
-        told = self.knock(Wrapped(self, script, self.authority.make("good", f"DNS:{HOST}")).port)
+        told = self.knock(relay.Wrapped(self, script, self.authority.make("good", f"DNS:{HOST}")).port)
         self.assertEqual(told.of(1)[0], "uncertain")
 
     def test_login_over_tls_alone__and_in_one_of_two_ways(self):
@@ -164,7 +145,7 @@ class Peers(Certified):
             line.say("535 5.7.8 no\r\n")
             line.wait_for_end()
         pem = self.authority.make("good", f"DNS:{HOST}")
-        told = self.knock(Wrapped(self, script, pem).port, user="tim", password_file=secret)
+        told = self.knock(relay.Wrapped(self, script, pem).port, user="tim", password_file=secret)
         self.assertEqual(heard, [b"AUTH LOGIN", b"dGlt", b"dGFuc3RhYWZ0YW5zdGFhZg=="])
         self.assertIn("the peer refuses the login: 535 5.7.8 no", told.down[0])
         self.assertNotIn("dGFu", told.text)

@@ -155,6 +155,7 @@ static void progress_log__every_act__is_read_back_and_readable(void **state)
     assert_non_null(strstr(buf_text(&bytes), "\nsent 1 250 2.0.0 Ok: queued as 4F2\n"
                                              "temporary 2 450 30 greylisted\n"));
     assert_non_null(strstr(buf_text(&bytes), "\nuntried 5\n"));
+    assert_non_null(strstr(buf_text(&bytes), "\nresend 6 0 30\n"));
     assert_non_null(strstr(buf_text(&bytes), "\ntry 8 2\nuntried 8\nexpired 10\n"
                                              "suppressed 11 quarantined\n"));
     buf_release(&bytes);
@@ -443,6 +444,46 @@ static void progress_log_commit__write_fails__group_is_kept_and_tried_again(void
     loads(folder, "intended/1/0 intended/1/0 ");
 }
 
+static void progress_log_seal__added_meanwhile__belongs_to_the_next_group(void **state)
+{
+    const struct folder *folder = *state;
+    struct progress_log *log = begin(folder, 3);
+    adds(log, PROGRESS_ACT_TRY, 1);
+    assert_int_equal(progress_log_seal(log, NULL), RC_OK);
+    adds(log, PROGRESS_ACT_TRY, 2);
+    assert_int_equal(progress_log_waiting(log), 2);
+    loads(folder, "unsent/0/0 unsent/0/0 unsent/0/0 ");
+    assert_int_equal(progress_log_write(log, NULL), RC_OK);
+    assert_int_equal(progress_log_waiting(log), 1);
+    loads(folder, "intended/1/0 unsent/0/0 unsent/0/0 ");
+    assert_int_equal(progress_log_write(log, NULL), RC_OK); /* nothing is sealed */
+    loads(folder, "intended/1/0 unsent/0/0 unsent/0/0 ");
+    assert_int_equal(progress_log_seal(log, NULL), RC_OK);
+    adds(log, PROGRESS_ACT_SENT, 1);
+    commits(log);                                          /* both */
+    assert_int_equal(progress_log_seal(log, NULL), RC_OK); /* nothing is there */
+    commits(log);
+    progress_log_free(log);
+    loads(folder, "sent/1/0 intended/1/0 unsent/0/0 ");
+}
+
+static void progress_log_write__disk_is_full__is_kept_beside_the_next_group(void **state)
+{
+    const struct folder *folder = *state;
+    struct progress_log *log = begin(folder, 2);
+    adds(log, PROGRESS_ACT_TRY, 1);
+    assert_int_equal(progress_log_seal(log, NULL), RC_OK);
+    fault_at(FAULT_WRITE, 1, ENOSPC, FAULT_ONCE);
+    assert_int_equal(progress_log_write(log, NULL), RC_TEMP);
+    adds(log, PROGRESS_ACT_TRY, 2);
+    assert_int_equal(progress_log_waiting(log), 2);
+    fault_clear();
+    assert_int_equal(progress_log_write(log, NULL), RC_OK);
+    loads(folder, "intended/1/0 unsent/0/0 ");
+    progress_log_free(log); /* what was not committed is lost */
+    loads(folder, "intended/1/0 unsent/0/0 ");
+}
+
 /* The first write is made by half, the next finds the disk full. */
 static ssize_t (*wrote_half)(int fd, const void *bytes, size_t len);
 
@@ -597,6 +638,8 @@ int main(void)
         in_folder(progress_table_load__random_damage__never_more_than_an_error),
         in_folder(progress_table_load__no_file_or_no_regular_one__gone_or_perm),
         in_folder(progress_log_commit__write_fails__group_is_kept_and_tried_again),
+        in_folder(progress_log_seal__added_meanwhile__belongs_to_the_next_group),
+        in_folder(progress_log_write__disk_is_full__is_kept_beside_the_next_group),
         in_folder(progress_log_commit__half_a_group_and_a_full_disk__is_cut_back),
         in_folder(progress_log_commit__sync_or_cut_fails__is_never_written_again),
         in_folder(progress_log_open__faults__are_told_and_leave_a_file_to_go_on_with),
