@@ -309,7 +309,7 @@ enum rc smpp_session_offer(struct smpp_session *session, const struct outgoing *
 /* The peer does not want it now. What was sent before the pause began is no second time. */
 static void pause_for(struct smpp_session *session, int64_t sent_ns, int64_t now_ns)
 {
-    if (session->pause_ns == 0 || sent_ns >= session->paused_ns) {
+    if (session->pause_ns == 0 || sent_ns > session->paused_ns) {
         session->pause_ns = session->pause_ns == 0 ? PAUSE_FIRST_NS : session->pause_ns * 2;
         session->pause_ns = session->pause_ns > PAUSE_MAX_NS ? PAUSE_MAX_NS : session->pause_ns;
         session->paused_ns = now_ns;
