@@ -197,6 +197,6 @@ enum rc smpp_open(const struct smpp_options *options, struct transport **out, st
         free_smpp(&smpp->wires);
         return rc;
     }
-    *out = &smpp->wires.transport;
+    *out = (struct transport *)(void *)smpp; /* its first member */
     return RC_OK;
 }

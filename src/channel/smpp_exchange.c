@@ -218,7 +218,7 @@ static void put_sender(struct slice sender, struct smpp_sm *sm)
 static enum rc submit(struct smpp_session *session, struct smpp_message *message, int64_t now_ns,
                       struct err *err)
 {
-    struct sms_part part;
+    struct sms_part part = {.len = 0};
     uint8_t number = take_part(message, &part);
     bool is_last = number == parts_of(message);
     struct smpp_pdu pdu = {.kind = SMPP_submit_sm, .sequence = smpp_next_sequence(session)};
@@ -332,7 +332,11 @@ static void accept(struct smpp_session *session, struct smpp_message *message, u
     if (part == parts_of(message)) {
         size_t len = 0;
         for (size_t i = 0; i < id.len && len < SMPP_ID_BYTES_MAX; i++) {
-            message->id[len++] = id.ptr[i] > ' ' && id.ptr[i] < 0x7F ? id.ptr[i] : '?';
+            message->id[len] = '?';
+            if (id.ptr[i] > ' ' && id.ptr[i] < 0x7F) {
+                message->id[len] = id.ptr[i];
+            }
+            len++;
         }
         message->id[len] = '\0';
     }

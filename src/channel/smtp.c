@@ -260,6 +260,6 @@ enum rc smtp_open(const struct smtp_options *options, struct transport **out, st
         free_smtp(&smtp->wires);
         return rc;
     }
-    *out = &smtp->wires.transport;
+    *out = (struct transport *)(void *)smtp; /* its first member */
     return RC_OK;
 }
