@@ -249,14 +249,23 @@ static enum rc submit(struct smpp_session *session, struct smpp_message *message
     return RC_OK;
 }
 
+static enum rc submit_parts(struct smpp_session *session, struct smpp_message *message,
+                            int64_t now_ns, struct err *err)
+{
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && is_pending(message) && may_submit(session, now_ns)) {
+        rc = submit(session, message, now_ns, err);
+    }
+    return rc;
+}
+
 enum rc smpp_exchange_go_on(struct smpp_session *session, int64_t now_ns, struct err *err)
 {
     enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && session->pending > 0 && i <= SMPP_WINDOW_MAX; i++) {
-        struct smpp_message *message = &session->messages[i];
-        while (rc == RC_OK && is_pending(message) && may_submit(session, now_ns)) {
-            rc = submit(session, message, now_ns, err);
-        }
+    for (size_t i = 0;
+         rc == RC_OK && i <= SMPP_WINDOW_MAX && session->pending > 0 && may_submit(session, now_ns);
+         i++) {
+        rc = submit_parts(session, &session->messages[i], now_ns, err);
     }
     return rc;
 }
@@ -301,7 +310,7 @@ enum rc smpp_session_offer(struct smpp_session *session, const struct outgoing *
     message->to = digits;
     sms_cut(outgoing->bytes, &measure, reference_of(outgoing->unique), &message->cutter);
     session->pending++;
-    return smpp_exchange_go_on(session, now_ns, err);
+    return submit_parts(session, message, now_ns, err);
 }
 
 /* ---- answers in ---- */
