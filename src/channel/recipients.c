@@ -37,6 +37,49 @@ void recipients_line(struct slice key, struct slice address, const struct slice 
     }
 }
 
+/* The field that begins at *at, without its quotes; *at moves behind it. NULL: no memory. */
+static const char *take_field(struct slice line, size_t *at, struct arena *arena, size_t *out_len)
+{
+    char *text = arena_alloc(arena, line.len - *at + 1);
+    bool is_quoted = *at < line.len && line.ptr[*at] == '"';
+    size_t len = 0;
+    size_t i = *at + is_quoted;
+    if (text == NULL) {
+        return NULL;
+    }
+    for (; i < line.len; i++) {
+        bool is_mark = is_quoted && line.ptr[i] == '"';
+        bool is_double = is_mark && i + 1 < line.len && line.ptr[i + 1] == '"';
+        if ((is_mark && !is_double) || (!is_quoted && line.ptr[i] == ',')) {
+            break;
+        }
+        i += is_double;
+        text[len++] = line.ptr[i];
+    }
+    text[len] = '\0';
+    *out_len = len;
+    *at = i + (is_quoted && i < line.len);
+    return text;
+}
+
+enum rc recipients_line_read(struct slice line, size_t count, struct arena *arena,
+                             struct slice *out, struct err *err)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < count + 2; i++) {
+        bool is_parted = i == 0 || (at < line.len && line.ptr[at] == ',');
+        at += i > 0;
+        const char *text = is_parted ? take_field(line, &at, arena, &out[i].len) : NULL;
+        if (text == NULL) {
+            return is_parted ? err_set(err, RC_NOMEM, "no memory for a recipient")
+                             : err_set(err, RC_CORRUPT, "a recipient's line lacks a column");
+        }
+        out[i].ptr = text;
+    }
+    return at == line.len ? RC_OK
+                          : err_set(err, RC_CORRUPT, "a recipient's line has too many columns");
+}
+
 struct recipients_writer {
     int fd;
     uint32_t total;

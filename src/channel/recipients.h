@@ -9,6 +9,7 @@
 #ifndef POSTROOM_CHANNEL_RECIPIENTS_H
 #define POSTROOM_CHANNEL_RECIPIENTS_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
@@ -35,6 +36,16 @@ enum {
  */
 void recipients_line(struct slice key, struct slice address, const struct slice *fields,
                      size_t count, struct buf *out);
+
+/*
+ * recipients_line_read - a line of recipients_line taken apart again
+ *
+ * count    columns behind key and address
+ * out      room for count + 2: key, address, then the fields; the texts live in the arena
+ * Returns  RC_OK; RC_CORRUPT it is no such line; RC_NOMEM
+ */
+enum rc recipients_line_read(struct slice line, size_t count, struct arena *arena,
+                             struct slice *out, struct err *err) MUST_CHECK;
 
 struct recipients_writer;
 

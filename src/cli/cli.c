@@ -41,10 +41,10 @@ static const struct command COMMANDS[] = {
     {"log", "ID", "what happened to a delivery", cmd_log, NULL},
     {"todo", "[OPERATOR] [--json]", "what waits for you, or for that operator", cmd_todo, NULL},
     {"refused", "[--json]", "drops that could not be accepted, and why", cmd_refused, NULL},
-    {"preview", "ID [--row N] [--archive [--rows N]]", "the first rows that would go out",
-     cmd_preview,
-     "  --row N      row N alone\n"
-     "  --archive    the very bytes of the data file: header and first rows\n"
+    {"preview", "ID [--row N] [--archive [--rows N]]",
+     "the first rows that would go out; online: a message", cmd_preview,
+     "  --row N      row N alone; online: the message of recipient N (default 1)\n"
+     "  --archive    mail: the very bytes of the data file: header and first rows\n"
      "  --rows N     how many (default 5)\n"},
     {"results", "ID", "what became of each recipient, as CSV", cmd_results,
      "  online deliveries: key,reference,verdict,code,time\n"},
@@ -68,7 +68,8 @@ static const struct command COMMANDS[] = {
     {"restart", "ID [--layout FILE] [-m TEXT]", "extract again, rows fixed anew", cmd_restart,
      DECIDE_OPTIONS "  --layout FILE        a file with layout = { ... }; to extract with\n"},
     {"reset", "ID content [-m TEXT]", "open the content again (owner)", cmd_reset, DECIDE_OPTIONS},
-    {"proof", "send|submit|approve|reject|restart ID", "proofs", cmd_later, NULL},
+    {"proof", "send ID... [-m NOTE]", "send trials of the message to the proof target", cmd_proof,
+     DECIDE_OPTIONS},
     {"submit-for-approval", "ID", "put a delivery up for approval", cmd_later, NULL},
     {"costs", "[PROGRAMME[/CAMPAIGN[/DELIVERY]]] [--from D] [--to D] [--csv] [--json]",
      "what things cost, by level", cmd_costs,

@@ -101,12 +101,16 @@ static void print_steps(const struct order *order)
 {
     struct buf steps = BUF_EMPTY;
     for (int i = 0; i < STEP_COUNT; i++) {
-        if (decide_step_on(order, (enum step)i)) {
+        if (i != STEP_PROOF && decide_step_on(order, (enum step)i)) { /* nobody approves proofs */
             buf_add_text(&steps, steps.len == 0 ? "" : ", ");
             buf_add_text(&steps, i == STEP_DELIVERY ? "confirmation" : step_name((enum step)i));
         }
     }
     out_line("  approvals  %s", steps.len == 0 ? "none" : buf_text(&steps));
+    if (decide_step_on(order, STEP_PROOF)) {
+        out_line("  proofs     to %zu addresses, when asked for",
+                 order->steps[ORDER_STEP_PROOF].proof_target.count);
+    }
     buf_release(&steps);
 }
 

@@ -1,5 +1,5 @@
 /*
- * decide - approve, reject, withdraw; confirm, hold, release, stop; restart; reset
+ * decide - approve, reject, withdraw; confirm, hold, release, stop; restart; reset; proof send
  */
 #include "cli/commands.h"
 #include "cli/decide.h"
@@ -175,6 +175,39 @@ int cmd_reset(struct cli *cli, int argc, char **argv)
         code = cli_usage(cli, "a delivery and the word content are wanted");
     }
     return code == CLI_GO_ON ? run(cli, &args, 1, &step, 1, VERB_RESET) : code;
+}
+
+/* send ID...; what else there is to do with proofs belongs to mail. */
+int cmd_proof(struct cli *cli, int argc, char **argv)
+{
+    static const char *const words[] = {"send", "submit", "approve", "reject", "restart"};
+    struct decide_args args = {0};
+    const enum step step = STEP_PROOF;
+    enum { WORDS = sizeof words / sizeof words[0] };
+    int code = read_args(cli, argc, argv, EXTRA_NONE, &args);
+    if (code == CLI_GO_ON && args.argc < 2) {
+        code = cli_usage(cli, "send and a delivery are wanted");
+    }
+    if (code != CLI_GO_ON) {
+        return code;
+    }
+    for (size_t i = 1; i < WORDS; i++) {
+        if (strcmp(args.argv[0], words[i]) == 0) {
+            cli_say_error(
+                "proof: %s is for proofs of mail, which are not available in this version",
+                words[i]);
+            return EX_UNAVAILABLE;
+        }
+    }
+    if (strcmp(args.argv[0], words[0]) != 0) {
+        const char *nearest = name_nearest(slice_of(args.argv[0]), words, WORDS);
+        return nearest == NULL ? cli_usage(cli, "there is no proof %s", args.argv[0])
+                               : cli_usage(cli, "there is no proof %s; did you mean %s?",
+                                           args.argv[0], nearest);
+    }
+    args.argc--;
+    args.argv++;
+    return run(cli, &args, args.argc, &step, 1, VERB_SEND);
 }
 
 /* --- restart --- */

@@ -38,6 +38,37 @@ static const char FIRST_RECIPIENTS[] =
     "4,M.,Paul,Martin,1 chemin Vert,31000,Toulouse,0\n"
     "5,Mme,Élise,Nguyễn,27 avenue Foch,67000,Strasbourg,1\n";
 
+static const char EMAIL_CONF[] =
+    "# A first e-mail, to four of the five. Without a transport in etc/ the messages are kept in "
+    "the\n"
+    "# Maildir spool/outbox/messages/email/. Manual: postroom-delivery(5).\n"
+    "campaign = \"first-campaign\";\n"
+    "channel  = \"email\";\n"
+    "label    = \"My first e-mail\";\n"
+    "\n"
+    "target  = { file = \"recipients.csv\"; key = \"id\"; where = \"consent = '1'\"; };\n"
+    "content = { subject = \"Hello {{first_name}} 📮\"; html = \"mail.html\"; text = \"mail.txt\"; "
+    "};\n"
+    "\n"
+    "# Who gets trials of it: postroom proof send first-email\n"
+    "approvals = { proof = { target = [ \"you@example.net\" ]; }; };\n";
+
+static const char EMAIL_RECIPIENTS[] = "id,first_name,last_name,email,consent\n"
+                                       "1,Zoé,Durand,zoe@example.net,1\n"
+                                       "2,Ahmed,\"Le Goff, fils\",ahmed@example.net,1\n"
+                                       "3,Mireille,D'Alméida,mireille@example.net,1\n"
+                                       "4,Paul,Martin,paul@example.net,0\n"
+                                       "5,Élise,Nguyễn,elise@example.net,1\n";
+
+static const char EMAIL_HTML[] =
+    "<!DOCTYPE html>\n"
+    "<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Hello</title></head>\n"
+    "<body><h1>Hello {{first_name}} {{last_name}}</h1>\n"
+    "<p>This is a first message of postroom.</p></body></html>\n";
+
+static const char EMAIL_TEXT[] =
+    "Hello {{first_name}} {{last_name}},\n\nThis is a first message of postroom.\n";
+
 /* Folders and files, in this order; a folder ends with a slash. */
 struct part {
     const char *path;
@@ -53,6 +84,11 @@ static const struct part PARTS[] = {
     {"deliveries/first/", 0755, NULL},
     {"deliveries/first/recipients.csv", 0600, FIRST_RECIPIENTS},
     {"deliveries/first/delivery.conf", 0644, FIRST_CONF},
+    {"deliveries/first-email/", 0755, NULL},
+    {"deliveries/first-email/recipients.csv", 0600, EMAIL_RECIPIENTS},
+    {"deliveries/first-email/mail.html", 0644, EMAIL_HTML},
+    {"deliveries/first-email/mail.txt", 0644, EMAIL_TEXT},
+    {"deliveries/first-email/delivery.conf", 0644, EMAIL_CONF},
     {"etc/postroom.conf", 0644, NULL}, /* last: with it the house exists */
 };
 
@@ -148,11 +184,14 @@ static enum rc make_spool(const char *path, struct err *err)
 
 static void print_next(const char *path)
 {
-    out_line("made %s: etc/postroom.conf, spool/, templates/, deliveries/first/", path);
+    out_line("made %s: etc/postroom.conf, spool/, templates/, deliveries/first/ and first-email/",
+             path);
     out_line("next:");
     out_line("  postroomd -c %s/etc/postroom.conf &", path);
     out_line("  postroom -c %s/etc/postroom.conf submit %s/deliveries/first", path, path);
     out_line("  postroom -c %s/etc/postroom.conf approve first target,content", path);
+    out_line("an e-mail: the same with first-email, then confirm first-email; its messages lie in");
+    out_line("%s/spool/outbox/messages/email/", path);
 }
 
 int cmd_init(struct cli *cli, int argc, char **argv)

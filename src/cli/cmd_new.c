@@ -1,8 +1,8 @@
 /*
  * new - a delivery ready to fill in
  *
- * The file of recipients gets its header and no row: what is left over from an example would be
- * sent.
+ * Mail: the file of recipients gets its header and no row, since what is left over from an example
+ * would be sent. E-mail: a few that nobody can have (RFC 2606), so that there is a message to see.
  */
 #include "cli/columns.h"
 #include "cli/commands.h"
@@ -17,19 +17,36 @@
 enum { CONF_MODE = 0644, RECIPIENTS_MODE = 0600 };
 static const char KEY[] = "recipient_id";
 
+static const char EMAIL_RECIPIENTS[] = "recipient_id,first_name,email\n"
+                                       "1,Zoé,zoe@example.net\n"
+                                       "2,Ahmed,ahmed@example.net\n"
+                                       "3,Élise,elise@example.net\n";
+
+static const char EMAIL_HTML[] =
+    "<!DOCTYPE html>\n"
+    "<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Hello</title></head>\n"
+    "<body>\n"
+    "<h1>Hello {{first_name}}</h1>\n"
+    "<p>What you want to say.</p>\n"
+    "</body></html>\n";
+
+static const char EMAIL_TEXT[] = "Hello {{first_name}},\n\nWhat you want to say.\n";
+
 struct offer {
+    int channel;
     const struct house_campaign *campaign;
     const struct house_provider *provider;
     const struct house_service *service;
 };
 
-static int read_channel(struct cli *cli, const char *word)
+static int read_channel(struct cli *cli, const char *word, int *out)
 {
     for (int i = 0; i < HOUSE_CHANNELS; i++) {
         if (strcmp(word, house_channel_name(i)) != 0) {
             continue;
         }
-        if (i != HOUSE_MAIL) {
+        *out = i;
+        if (i != HOUSE_MAIL && i != HOUSE_EMAIL) {
             cli_say_error("new: channel %s is not available in this version", word);
             return EX_UNAVAILABLE;
         }
@@ -53,9 +70,10 @@ static int find_offer(const struct cli *cli, struct offer *out)
             }
         }
     }
-    if (house->campaign_count == 0 || out->service == NULL) {
+    bool lacks_service = out->channel == HOUSE_MAIL && out->service == NULL;
+    if (house->campaign_count == 0 || lacks_service) {
         cli_say_error("%s: has no %s yet; add one", cli->conf_path,
-                      out->service == NULL ? "provider with a service for mail" : "campaign");
+                      lacks_service ? "provider with a service for mail" : "campaign");
         return EX_CONFIG;
     }
     out->campaign = &house->campaigns[0];
@@ -88,6 +106,55 @@ static void write_conf(const struct offer *offer, struct buf *out)
     buf_add_text(out, "\n# documents = [ \"brochure.pdf\" ];         # travel in the archive\n");
 }
 
+static void write_email_conf(const struct offer *offer, bool has_sender, struct buf *out)
+{
+    buf_add_text(out, "# A delivery. Manual: postroom-delivery(5). The folder's name is its id.\n");
+    buf_add_text(out, "# Look at it with: postroom check FOLDER\n");
+    add_setting(out, "campaign = ", offer->campaign->name);
+    buf_add_text(out, "channel  = \"email\";\nlabel    = \"What people call it\";\n\ntarget = {\n");
+    buf_add_text(out, "    file = \"recipients.csv\";    # header row, UTF-8; .gz and .zst too\n");
+    add_setting(out, "    key  = ", KEY);
+    buf_add_text(out, "    # address = \"email\";                  # the column of the address\n"
+                      "    # where   = \"consent_email = '1'\";    # who of them\n"
+                      "    # exclude = [ \"suppressed.csv\" ];      # files with the key column\n"
+                      "};\n\n"
+                      "content = {\n"
+                      "    subject = \"Hello {{first_name}}\";\n"
+                      "    html    = \"mail.html\";\n"
+                      "    text    = \"mail.txt\";\n");
+    buf_add_text(out, has_sender ? "    # from  = \"Me <me@example.net>\";    # else that of etc/\n"
+                                 : "    from    = \"Me <me@example.net>\";\n");
+    buf_add_text(out, "    # images = [ \"logo.png\" ];             # shown by cid:logo.png\n"
+                      "};\n\n"
+                      "# Trials, sent when somebody says: postroom proof send ID\n"
+                      "# approvals = { proof = { target = [ \"you@example.net\" ]; }; };\n\n"
+                      "# schedule = { contact_at = \"2030-03-01T09:00:00+01:00\"; };\n"
+                      "# waves    = { size = \"10%\"; every = \"1h\"; };\n");
+}
+
+static enum rc write_email(struct cli *cli, const struct offer *offer, int dirfd, struct err *err)
+{
+    struct buf conf = BUF_EMPTY;
+    write_email_conf(offer, cli->house->channels[HOUSE_EMAIL].from != NULL, &conf);
+    const struct {
+        const char *name;
+        mode_t mode;
+        struct slice text;
+    } files[] = {
+        {"recipients.csv", RECIPIENTS_MODE, slice_of(EMAIL_RECIPIENTS)},
+        {"mail.html", CONF_MODE, slice_of(EMAIL_HTML)},
+        {"mail.txt", CONF_MODE, slice_of(EMAIL_TEXT)},
+        {"delivery.conf", CONF_MODE, buf_slice(&conf)}, /* last: with it the delivery exists */
+    };
+    enum rc rc = buf_ok(&conf, err);
+    for (size_t i = 0; rc == RC_OK && i < sizeof files / sizeof files[0]; i++) {
+        rc = fs_put_volatile(dirfd, files[i].name, files[i].mode, files[i].text.ptr,
+                             files[i].text.len, err);
+    }
+    buf_release(&conf);
+    return rc;
+}
+
 static enum rc write_header(struct cli *cli, const struct offer *offer, struct buf *out,
                             struct err *err)
 {
@@ -106,7 +173,7 @@ static enum rc write_header(struct cli *cli, const struct offer *offer, struct b
     return buf_ok(out, err);
 }
 
-static enum rc write_files(struct cli *cli, const struct offer *offer, int dirfd, struct err *err)
+static enum rc write_mail(struct cli *cli, const struct offer *offer, int dirfd, struct err *err)
 {
     struct buf conf = BUF_EMPTY;
     struct buf header = BUF_EMPTY;
@@ -133,7 +200,7 @@ int cmd_new(struct cli *cli, int argc, char **argv)
     if (code == CLI_GO_ON && argc != 2) {
         code = cli_usage(cli, "a channel and a folder are wanted");
     }
-    code = code == CLI_GO_ON ? read_channel(cli, argv[0]) : code;
+    code = code == CLI_GO_ON ? read_channel(cli, argv[0], &offer.channel) : code;
     code = code == CLI_GO_ON ? cli_house(cli) : code;
     code = code == CLI_GO_ON ? find_offer(cli, &offer) : code;
     if (code != CLI_GO_ON) {
@@ -145,13 +212,16 @@ int cmd_new(struct cli *cli, int argc, char **argv)
         return EX_CANTCREAT;
     }
     rc = rc == RC_OK ? cli_folder_open(argv[1], &dirfd, &err) : rc;
-    rc = rc == RC_OK ? write_files(cli, &offer, dirfd, &err) : rc;
+    if (rc == RC_OK) {
+        rc = offer.channel == HOUSE_MAIL ? write_mail(cli, &offer, dirfd, &err)
+                                         : write_email(cli, &offer, dirfd, &err);
+    }
     fs_drop(&dirfd);
     if (rc != RC_OK) {
         cli_say_error("%s", err.text);
         return EX_CANTCREAT;
     }
-    out_line("made %s: fill in delivery.conf and recipients.csv, then: postroom check %s", argv[1],
-             argv[1]);
+    out_line("made %s: fill in delivery.conf%s and recipients.csv, then: postroom check %s",
+             argv[1], offer.channel == HOUSE_MAIL ? "" : ", mail.html, mail.txt", argv[1]);
     return EX_OK;
 }

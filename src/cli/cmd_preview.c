@@ -1,5 +1,6 @@
 /*
- * preview - the first rows that an extraction would hold now, rendered by the code that extracts
+ * preview - the first rows that an extraction would hold now, rendered by the code that extracts;
+ * of an online delivery a message (message.h)
  *
  * The whole target is selected and ordered first, so that row 1 is row 1. --archive prints the
  * bytes of the data file; else each row is rendered with every value quoted and taken apart again,
@@ -8,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/decide.h"
 #include "cli/deliveries.h"
+#include "cli/message.h"
 #include "cli/out.h"
 #include "cli/preview.h"
 
@@ -200,9 +202,10 @@ int cmd_preview(struct cli *cli, int argc, char **argv)
     preview.last = row != NULL ? preview.first : count;
     if (subject.order->channel == HOUSE_MAIL) {
         code = run(&preview, &subject);
+    } else if (preview.is_archive || rows != NULL) {
+        code = cli_usage(cli, "--archive and --rows are for mail; of %s say --row N", subject.id);
     } else {
-        cli_say_error("%s: a preview of messages is not available in this version", subject.id);
-        code = EX_UNAVAILABLE;
+        code = message_print(cli, &subject, preview.first);
     }
     buf_release(&preview.line);
     subject_close(&subject);

@@ -97,6 +97,24 @@ static void add_money(struct out_table *table, const json_t *root)
     add_fact(table, "archive", text_of(root, "archive"));
 }
 
+static void add_proofs(struct out_table *table, const json_t *root)
+{
+    size_t i;
+    json_t *proof;
+    json_array_foreach(json_object_get(root, "proofs"), i, proof)
+    {
+        const char *reason = text_of(proof, "reason");
+        table_format(table, "proof %lld", count_of(proof, "proof"));
+        if (strcmp(text_of(proof, "state"), "sent") == 0) {
+            table_format(table, "%lld sent, %lld failed, %lld uncertain", count_of(proof, "sent"),
+                         count_of(proof, "failed"), count_of(proof, "uncertain"));
+        } else {
+            table_format(table, "%s%s%s", text_of(proof, "state"), reason[0] == '\0' ? "" : ": ",
+                         reason);
+        }
+    }
+}
+
 static void print_warnings(const json_t *root)
 {
     size_t i;
@@ -113,8 +131,8 @@ static void print_decisions(const struct cli *cli, const struct subject *subject
     for (size_t i = 0; i < subject->view.round_count; i++) {
         const struct view_round *round = subject->view.rounds[i];
         out_line("%s  %s %s by %s%s%s", out_when(round->at_ns, when), step_name(round->step),
-                 decision_past(round->verb), round->who, round->comment[0] == '\0' ? "" : ": ",
-                 round->comment);
+                 round->verb == VERB_SEND ? "asked for" : decision_past(round->verb), round->who,
+                 round->comment[0] == '\0' ? "" : ": ", round->comment);
     }
     for (int i = 0; i < STEP_COUNT; i++) {
         enum step step = (enum step)i;
@@ -145,6 +163,7 @@ static int print_text(const struct cli *cli, const struct subject *subject, json
     }
     add_place(&table, root, subject);
     add_counts(&table, root);
+    add_proofs(&table, root);
     add_money(&table, root);
     if (!table_print(&table, 2)) {
         return cli_no_memory();

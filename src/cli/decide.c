@@ -66,10 +66,12 @@ static int look_at_all(struct cli *cli, const struct decide_plan *plan, struct d
 
 static int drop_one(const struct cli *cli, const struct decide_plan *plan, struct dropped *one)
 {
+    bool is_ask = plan->verb == VERB_SEND; /* what is said with it is its note */
     struct decision_text text = {.id = one->id,
                                  .step = one->step,
                                  .verb = plan->verb,
-                                 .comment = plan->comment,
+                                 .comment = is_ask ? NULL : plan->comment,
+                                 .note = is_ask ? plan->comment : NULL,
                                  .sha256 = one->sha256,
                                  .layout = plan->layout,
                                  .is_recalled = plan->is_recalled};
@@ -99,8 +101,9 @@ static void tell_accepted(const struct dropped *one, enum verb verb, const struc
         out_line("%s: %s by %s; now: %s%s", one->id, decision_past(verb), round->who,
                  state_shown_as(subject->view.state), subject->view.is_held ? ", held" : "");
     } else {
-        out_line("%s: %s %s by %s; now: %s", one->id, step_name(one->step), decision_past(verb),
-                 round->who, state_shown_as(subject->view.state));
+        const char *done = verb == VERB_SEND ? "asked for" : decision_past(verb);
+        out_line("%s: %s %s by %s; now: %s", one->id, step_name(one->step), done, round->who,
+                 state_shown_as(subject->view.state));
     }
 }
 

@@ -28,6 +28,9 @@ void decision_text_add(const struct decision_text *decision, struct buf *out)
     if (decision->comment != NULL && decision->comment[0] != '\0') {
         add_setting(out, "comment", decision->comment);
     }
+    if (decision->note != NULL && decision->note[0] != '\0') {
+        add_setting(out, "note", decision->note);
+    }
     if (decision->sha256 != NULL && decision->sha256[0] != '\0') {
         add_setting(out, "sha256", decision->sha256);
     }

@@ -24,6 +24,7 @@ struct decision_text {
     const char *layout;  /* "layout = { ... };" as libconfig text, put first so that its lines keep
                             their numbers; NULL */
     bool is_recalled;
+    const char *note; /* of proof send; NULL none */
 };
 
 /* decision_text_add - append the file's text; texts are escaped so that libconfig reads the same

@@ -176,14 +176,12 @@ static_assert((int)STEP_TARGET == ORDER_STEP_TARGET && (int)STEP_DELIVERY == ORD
 struct right_question delivery_question(const struct cli *cli, const struct subject *subject,
                                         enum step step, enum verb verb, const struct person *person)
 {
-    const struct order_step *settings = &subject->order->steps[step];
     return (struct right_question){
         .step = step,
         .verb = verb,
         .person = person,
         .people = cli->people,
-        .settings = {decide_step_on(subject->order, step), settings->reviewers.items,
-                     settings->reviewers.count, settings->is_all},
+        .settings = decide_settings(subject->order, step, verb),
         .owner = subject->order->owner,
         .dropper = subject->view.dropper,
         .is_owner_confirmation = cli->house->owner_confirmation,

@@ -176,6 +176,33 @@ static json_t *waiting_step(const struct subject *subject, enum step step)
     return object;
 }
 
+static void put_proofs(json_t *root, const struct view *view)
+{
+    json_t *proofs = json_array();
+    for (size_t i = 0; i < view->proof_count; i++) {
+        const struct view_proof *proof = &view->proofs[i];
+        bool is_due = proof == view_proof_due(view);
+        json_t *object = json_object();
+        json_put_count(object, "proof", proof->number);
+        json_put_count(object, "revision", proof->revision);
+        json_put_text(object, "state",
+                      is_due                     ? "sending"
+                      : proof->is_given_up       ? "given-up"
+                      : proof->reason[0] != '\0' ? "failed"
+                                                 : "sent");
+        json_put_text(object, "who", proof->who);
+        json_put_text(object, "note", proof->note);
+        json_put_when(object, "asked", proof->asked_ns);
+        json_put_when(object, "ended", proof->ended_ns);
+        json_put_count(object, "sent", proof->sent);
+        json_put_count(object, "failed", proof->failed);
+        json_put_count(object, "uncertain", proof->uncertain);
+        json_put_text(object, "reason", proof->reason);
+        (void)json_array_append_new(proofs, object);
+    }
+    (void)json_object_set_new(root, "proofs", proofs);
+}
+
 static void put_decisions(json_t *root, const struct subject *subject)
 {
     const struct view *view = &subject->view;
@@ -225,6 +252,7 @@ enum rc describe(struct cli *cli, const struct subject *subject, json_t **out, s
     rc = rc == RC_OK ? put_warnings(cli, root, subject, &facts, err) : rc;
     if (rc == RC_OK) {
         put_decisions(root, subject);
+        put_proofs(root, &subject->view);
         *out = root;
     } else {
         json_decref(root);

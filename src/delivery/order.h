@@ -32,6 +32,8 @@ enum order_seed_mode {
 enum order_empty { ORDER_EMPTY_FINISH = 0, ORDER_EMPTY_SEND, ORDER_EMPTY_FAIL };
 enum order_bad_row { ORDER_BAD_ROW_FAIL = 0, ORDER_BAD_ROW_EXCLUDE };
 
+enum { ORDER_PROOF_TARGET_MAX = 100 }; /* addresses: a proof is no campaign */
+
 struct order_step {
     bool is_on;
     struct texts reviewers;     /* operators and @groups; none: the owner decides */
@@ -39,7 +41,7 @@ struct order_step {
     bool is_open;               /* etc/ lets deliveries weaken it */
     int64_t deadline_ns;        /* after the step opens */
     struct durations reminders; /* before (negative) or after the deadline */
-    struct texts proof_target;  /* proof: who gets it */
+    struct texts proof_target;  /* proof: who gets it, 1..ORDER_PROOF_TARGET_MAX where it is on */
 };
 
 struct order_target {

@@ -135,6 +135,12 @@ static void check_unsubscribe(const struct order_case *c, const struct house_uns
                      "unsubscribe: url does not begin with https:// (RFC 8058); correct it");
     }
     check_sender(c, way->mailto, "unsubscribe", &domain);
+    if ((way->url != NULL || way->mailto != NULL) &&
+        c->house->channels[HOUSE_EMAIL].unsubscribe.secret_file == NULL) {
+        problems_add(c->problems, at(c, "content", "unsubscribe"),
+                     "unsubscribe: channels.email.unsubscribe in etc/ has no secret_file, so that "
+                     "tokens could be made by anybody; have an administrator add one");
+    }
 }
 
 static void resolve_email(struct order_case *c)
@@ -220,6 +226,21 @@ static void refuse_own(const struct order_case *c, const char *key, const char *
     }
 }
 
+/* A trial needs somebody to go to; whether they are addresses is the channel's question. */
+static void check_proof(const struct order_case *c)
+{
+    const struct order_step *proof = &c->draft->order.steps[ORDER_STEP_PROOF];
+    if (proof->is_on && proof->proof_target.count == 0) {
+        problems_add(
+            c->problems, at(c, "approvals", "proof"),
+            "proof: target is missing; write proof = { target = [ \"you@example.net\" ]; };");
+    } else if (proof->is_on && proof->proof_target.count > ORDER_PROOF_TARGET_MAX) {
+        problems_add(c->problems, at(c, "approvals", "proof"),
+                     "proof: target has %zu addresses; at most %d", proof->proof_target.count,
+                     ORDER_PROOF_TARGET_MAX);
+    }
+}
+
 void order_resolve_online(struct order_case *c)
 {
     struct order *order = &c->draft->order;
@@ -236,6 +257,7 @@ void order_resolve_online(struct order_case *c)
     }
     resolve_address(&order->target, order->channel);
     check_times(c);
+    check_proof(c);
 }
 
 void order_resolve_paper(struct order_case *c)
@@ -243,6 +265,10 @@ void order_resolve_paper(struct order_case *c)
     struct order *order = &c->draft->order;
     refuse_own(c, "content", "mail has documents and notice");
     refuse_own(c, "waves", "remove it");
+    if (order->steps[ORDER_STEP_PROOF].is_on) {
+        problems_add(c->problems, at(c, "approvals", "proof"),
+                     "proofs are not available in this version; write proof = false;");
+    }
     order->content = (struct order_content){0};
     order->waves = (struct order_waves){0};
 }

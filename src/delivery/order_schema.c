@@ -114,7 +114,7 @@ static const struct schema STEP_GROUP = GROUP_OF("step", order_step, STEP_GROUP_
 static const struct schema_row PROOF_GROUP_ROWS[] = {
     STEP_ROWS,
     {"target", SCHEMA_TEXTS, 0, AT(order_step, proof_target), .min = 1,
-     .doc = "Addresses that get the proof."},
+     .doc = "Addresses that get the proof: 1 to 100. Required where proofs are on."},
 };
 static const struct schema PROOF_GROUP = GROUP_OF("proof", order_step, PROOF_GROUP_ROWS);
 
@@ -131,9 +131,6 @@ static void read_step(struct schema_reader *reader, const struct schema_row *row
                      row->key);
     } else if (is_off) {
         step->is_on = false;
-    } else if (is_proof) {
-        schema_fault(reader, setting,
-                     "proofs are not available in this version; write proof = false;");
     } else if (is_bool) {
         step->is_on = true;
         step->reviewers = (struct texts){NULL, 0};
@@ -143,7 +140,7 @@ static void read_step(struct schema_reader *reader, const struct schema_row *row
         if (!reader->is_far && config_setting_get_member(setting, "open") != NULL) {
             schema_fault(reader, setting, "open stands in etc/ only; remove it here");
         }
-        schema_read_group(reader, &STEP_GROUP, setting, step);
+        schema_read_group(reader, is_proof ? &PROOF_GROUP : &STEP_GROUP, setting, step);
     }
 }
 
@@ -164,8 +161,10 @@ static const struct schema_row APPROVALS_ROWS[] =
 }
 , STEP(ORDER_STEP_EXTRACTION, "extraction"), .doc = "Mail: the archive."
 }
-, STEP(ORDER_STEP_PROOF, "proof"), .inner = &PROOF_GROUP,
-                                   .doc = "Proofs. Not available in this version."
+, STEP(ORDER_STEP_PROOF, "proof"),
+    .inner = &PROOF_GROUP,
+    .doc = "Online: trials of the message, sent when somebody asks for one (postroom "
+           "proof send). Mail: not available in this version."
 }
 , STEP(ORDER_STEP_DELIVERY, "delivery"), .doc = "Who may start the delivery; see confirm."
 }
@@ -280,6 +279,12 @@ static const struct schema_row FROZEN_STEP_ROWS[] = {
     STEP_ROWS,
 };
 static const struct schema FROZEN_STEP = GROUP_OF("step", order_step, FROZEN_STEP_ROWS);
+static const struct schema_row FROZEN_PROOF_ROWS[] = {
+    {"on", SCHEMA_BOOL, 0, AT(order_step, is_on), .initial = "false", .doc = "The step exists."},
+    STEP_ROWS,
+    {"target", SCHEMA_TEXTS, 0, AT(order_step, proof_target), .doc = "Resolved."},
+};
+static const struct schema FROZEN_PROOF = GROUP_OF("proof", order_step, FROZEN_PROOF_ROWS);
 
 #define FROZEN_STEP_ROW(kind, text)                                                                \
     {                                                                                              \
@@ -291,7 +296,8 @@ static const struct schema_row FROZEN_STEPS_ROWS[] = {
     FROZEN_STEP_ROW(ORDER_STEP_CONTENT, "content"),
     FROZEN_STEP_ROW(ORDER_STEP_BUDGET, "budget"),
     FROZEN_STEP_ROW(ORDER_STEP_EXTRACTION, "extraction"),
-    FROZEN_STEP_ROW(ORDER_STEP_PROOF, "proof"),
+    {"proof", SCHEMA_GROUP, 0, ORDER_STEP_PROOF * sizeof(struct order_step), .inner = &FROZEN_PROOF,
+     .doc = "Resolved."},
     FROZEN_STEP_ROW(ORDER_STEP_DELIVERY, "delivery"),
 };
 static const struct schema FROZEN_STEPS = {"approvals",

@@ -58,8 +58,10 @@ enum delivery_event {
     EVENT_FINISHED,
     EVENT_STOPPED,
     EVENT_FAILED,
-    EVENT_PROOF_WANTED, /* the extraction is approved, a trial of the notice comes next */
+    EVENT_PROOF_WANTED, /* mail: the extraction is approved, a trial of the notice comes next;
+                           online: somebody asks for a trial of the message */
     EVENT_PROOF_SENT,
+    EVENT_PROOF_FAILED, /* online: no message could be made for it */
     EVENT_PROOF_SUBMITTED,
     EVENT_ACKNOWLEDGED,
     EVENT_ROUTER_REFUSED,

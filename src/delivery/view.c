@@ -14,6 +14,7 @@ struct fold {
     struct view *view;
     size_t round_cap;
     size_t file_cap;
+    size_t proof_cap;
     size_t answer_cap[STEP_COUNT];
 };
 
@@ -36,6 +37,7 @@ static const struct decision_event DECISIONS[] = {
     {EVENT_STOPPED, VERB_STOP, STEP_DELIVERY},
     {EVENT_PAUSED, VERB_PAUSE, STEP_DELIVERY},
     {EVENT_RESUMED, VERB_RESUME, STEP_DELIVERY},
+    {EVENT_PROOF_WANTED, VERB_SEND, STEP_PROOF},
     {EVENT_PROOF_SENT, VERB_SEND, STEP_PROOF},
     {EVENT_PROOF_SUBMITTED, VERB_SUBMIT, STEP_PROOF},
 };
@@ -194,6 +196,7 @@ static enum rc add_round(struct fold *fold, const struct journal_line *line,
     *round = (struct view_round){STEP_COUNT, kind->verb, who, line->at_ns, "", ""};
     enum rc rc = take_step(line, kind->step, &round->step, err);
     rc = rc == RC_OK ? take_text(view, line, "comment", &round->comment, err) : rc;
+    rc = rc == RC_OK ? take_text(view, line, "note", &round->comment, err) : rc;
     rc = rc == RC_OK ? take_text(view, line, "file", &round->file, err) : rc;
     if (rc == RC_OK) {
         view->rounds = rounds;
@@ -256,9 +259,8 @@ static enum rc apply_decision(struct fold *fold, const struct journal_line *line
         if (DECISIONS[i].event != event) {
             continue;
         }
-        /* The daemon itself may stop a delivery: that is no decision. */
-        if (event == EVENT_STOPPED && !journal_value(line, "file", &file) &&
-            slice_equal_text(line->who, JOURNAL_DAEMON)) {
+        /* The daemon itself may stop a delivery, and says what became of proofs: no decisions. */
+        if (!journal_value(line, "file", &file) && slice_equal_text(line->who, JOURNAL_DAEMON)) {
             continue;
         }
         struct view_round *round = NULL;
@@ -266,6 +268,68 @@ static enum rc apply_decision(struct fold *fold, const struct journal_line *line
         return round == NULL ? rc : apply_round(fold, line, round, err);
     }
     return RC_OK;
+}
+
+/* --- proofs --- */
+
+static enum rc add_proof(struct fold *fold, const struct journal_line *line, struct err *err)
+{
+    struct view *view = fold->view;
+    struct slice file;
+    if (!journal_value(line, "file", &file)) {
+        return RC_OK; /* mail */
+    }
+    struct view_proof *proofs =
+        grown(&view->arena, view->proofs, view->proof_count, &fold->proof_cap, sizeof *proofs);
+    const char *who = arena_text(&view->arena, line->who);
+    if (proofs == NULL || who == NULL) {
+        return no_memory(err);
+    }
+    struct view_proof proof = {.number = view->proof_count + 1,
+                               .revision = view->revision,
+                               .who = who,
+                               .note = "",
+                               .asked_ns = line->at_ns,
+                               .ended_ns = INSTANT_NONE,
+                               .reason = ""};
+    enum rc rc = take_text(view, line, "note", &proof.note, err);
+    rc = rc == RC_OK ? take_u64(line, "proof", &proof.number, err) : rc;
+    if (rc == RC_OK) {
+        view->proofs = proofs;
+        view->proofs[view->proof_count++] = proof;
+    }
+    return rc;
+}
+
+/* What became of the last one. */
+static enum rc end_proof(struct view *view, const struct journal_line *line, struct err *err)
+{
+    uint64_t number = 0;
+    enum rc rc = take_u64(line, "proof", &number, err);
+    struct view_proof *proof = view->proof_count == 0 ? NULL : &view->proofs[view->proof_count - 1];
+    if (rc != RC_OK || proof == NULL || proof->number != number) {
+        return rc;
+    }
+    proof->ended_ns = line->at_ns;
+    rc = take_u64(line, "sent", &proof->sent, err);
+    rc = rc == RC_OK ? take_u64(line, "failed", &proof->failed, err) : rc;
+    rc = rc == RC_OK ? take_u64(line, "uncertain", &proof->uncertain, err) : rc;
+    return rc == RC_OK ? take_text(view, line, "reason", &proof->reason, err) : rc;
+}
+
+static void give_proof_up(struct view *view)
+{
+    struct view_proof *proof = view->proof_count == 0 ? NULL : &view->proofs[view->proof_count - 1];
+    if (proof != NULL && proof->ended_ns == INSTANT_NONE) {
+        proof->is_given_up = true;
+    }
+}
+
+const struct view_proof *view_proof_due(const struct view *view)
+{
+    const struct view_proof *proof =
+        view->proof_count == 0 ? NULL : &view->proofs[view->proof_count - 1];
+    return proof == NULL || proof->is_given_up || proof->ended_ns != INSTANT_NONE ? NULL : proof;
 }
 
 /* --- other events --- */
@@ -276,6 +340,7 @@ static enum rc apply_taken(struct view *view, const struct journal_line *line, s
     if (dropper == NULL) {
         return no_memory(err);
     }
+    give_proof_up(view);
     view->dropper = dropper;
     view->drop = "";
     view->drop_sha256 = "";
@@ -346,8 +411,15 @@ static enum rc apply_event(struct fold *fold, const struct journal_line *line,
         fold->view->is_handed_over = true;
         return take_text(fold->view, line, "archive", &fold->view->archive, err);
     default:
-        return apply_decision(fold, line, event, err);
+        break;
     }
+    enum rc rc = apply_decision(fold, line, event, err);
+    if (rc == RC_OK && event == EVENT_PROOF_WANTED) {
+        rc = add_proof(fold, line, err);
+    } else if (rc == RC_OK && (event == EVENT_PROOF_SENT || event == EVENT_PROOF_FAILED)) {
+        rc = end_proof(fold->view, line, err);
+    }
+    return rc;
 }
 
 /* --- the state --- */
@@ -398,6 +470,9 @@ static enum rc apply_state(struct view *view, const struct journal_line *line,
         view->since_ns = line->at_ns;
         view->reason = "";
     }
+    if (state != STATE_TARGET_READY && state != STATE_CONFIRMATION_PENDING) {
+        give_proof_up(view);
+    }
     view->state = state;
     view->state_event = event;
     apply_state_to_steps(view, line->at_ns);
@@ -432,7 +507,9 @@ static enum rc fold_line(void *ctx, const struct journal_line *line, struct err 
         rc = apply_event(fold, line, event, err);
     }
     rc = rc == RC_OK ? apply_state(view, line, event, err) : rc;
-    rc = rc == RC_OK ? take_text(view, line, "reason", &view->reason, err) : rc;
+    if (event != EVENT_PROOF_FAILED) { /* that is the proof's own */
+        rc = rc == RC_OK ? take_text(view, line, "reason", &view->reason, err) : rc;
+    }
     rc = rc == RC_OK ? add_file(fold, line, err) : rc;
     if (view->first_ns == INSTANT_NONE) {
         view->first_ns = line->at_ns;
@@ -509,7 +586,10 @@ enum rc view_fold(struct slice bytes, struct view *out, struct err *err)
 enum rc view_add(struct view *view, struct slice lines, struct err *err)
 {
     struct journal_tail before = view->tail;
-    struct fold fold = {.view = view, .round_cap = view->round_count, .file_cap = view->file_count};
+    struct fold fold = {.view = view,
+                        .round_cap = view->round_count,
+                        .file_cap = view->file_count,
+                        .proof_cap = view->proof_count};
     if (before.torn_bytes > 0) {
         view_release(view);
         return err_set(err, RC_STATE, "journal: its last line is torn");

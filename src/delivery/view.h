@@ -51,6 +51,19 @@ struct view_step {
     const char *comment;    /* of the last answer; "" none */
 };
 
+/* A trial of an online delivery's message: asked for, then sent (or not). */
+struct view_proof {
+    uint64_t number; /* from 1; goes on through the revisions */
+    uint64_t revision;
+    const char *who;
+    const char *note; /* "" none */
+    int64_t asked_ns;
+    int64_t ended_ns;   /* INSTANT_NONE: not yet, or never */
+    bool is_given_up;   /* the delivery went on, or was revised, before it was sent */
+    const char *reason; /* why no message could be made; "" none */
+    uint64_t sent, failed, uncertain;
+};
+
 struct view {
     struct arena arena; /* owns every text here (at least 16 KiB of address space: not for keeping
                            by the thousand) */
@@ -81,6 +94,8 @@ struct view {
     const char *stock_receipt;
     const char **files; /* every name in decisions/ that a line gives, sorted, each once */
     size_t file_count;
+    struct view_proof *proofs; /* in the order of their numbers */
+    size_t proof_count;
     uint64_t rows, records, seeds;  /* from the last of taken, prepared, extracted that says */
     int64_t first_ns;               /* of the first line; INSTANT_NONE without lines */
     int64_t last_ns;                /* of the last line */
@@ -100,7 +115,10 @@ struct view {
  * absent or 0: approved withdrawn step=S           by one of those who answered: that answer goes;
  * by another: all go. The step is open. reset step=S               the step is open, without
  * answers opened step=S              the step is open, without answers, with this sha256 restarted
- * a round of extraction (step=proof where it says so) state=                     pending and
+ * a round of extraction (step=proof where it says so)
+ *   proof-wanted file=F        somebody asked for proof=N; without a file (mail) it is no decision.
+ *   proof-sent, proof-failed   of the daemon: what became of proof=N
+ *   state=                     pending and
  * extracting close extraction and proof; target-ready and preparation-error close delivery;
  * confirmation-pending opens delivery; a terminal state closes what is open and ends a hold
  */
@@ -119,6 +137,9 @@ enum rc view_load(int dirfd, struct view *out, struct err *err) MUST_CHECK;
  * Cost     one pass over the lines
  */
 enum rc view_add(struct view *view, struct slice lines, struct err *err) MUST_CHECK;
+
+/* view_proof_due - the proof that was asked for and is not sent yet; NULL: there is none */
+const struct view_proof *view_proof_due(const struct view *view);
 
 /* view_release - free it; accepts a zeroed or released one */
 void view_release(struct view *view);

@@ -341,6 +341,8 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     if (rc == RC_OK) {
         works_open(engine);
         rc = sends_open(engine, err);
+        rc = rc == RC_OK ? proofs_open(engine, err) : rc;
+        rc = rc == RC_OK ? feedbacks_open(engine, err) : rc;
     }
     if (rc == RC_OK) {
         int watch = -1; /* both last as long as the loop */
@@ -390,7 +392,8 @@ bool group_is_due(const struct engine *engine, size_t count, int64_t *since_ns)
 static bool has_queued(const struct engine *engine)
 {
     return engine->advance.first != NULL || engine->publish.first != NULL ||
-           engine->book.first != NULL || engine->taken_count > 0 || engine->extracted_count > 0;
+           engine->book.first != NULL || engine->taken_count > 0 || engine->extracted_count > 0 ||
+           proofs_waiting(engine) > 0;
 }
 
 /* Something is queued, but only to become a larger group. */
@@ -424,7 +427,9 @@ static void turn(struct engine *engine)
     }
     look_at_stock(engine, now_ns);
     works_commit(engine, now_ns);
+    proofs_commit(engine, now_ns);
     sends_commit(engine, now_ns);
+    feedbacks_scan(engine, now_ns);
     doors_scan_approved(engine, now_ns);
     doors_scan_inbox(engine, now_ns);
     due_advance(engine, now_ns);
@@ -433,6 +438,7 @@ static void turn(struct engine *engine)
     }
     if (engine->fatal == RC_OK && !engine->is_stopping) {
         works_start(engine, now_ns);
+        proofs_start(engine, now_ns);
         sends_start(engine, now_ns);
     }
     crew_look(engine->crew);
@@ -479,6 +485,7 @@ static int wait_ms(struct engine *engine)
         return only_gathers(engine) ? GATHER_MS : 0;
     }
     int64_t next_ns = nearest(due_next_ns(engine), engine->approved_look_ns);
+    next_ns = nearest(next_ns, feedbacks_next_ns(engine));
     if (engine->drops == NULL) {
         next_ns = nearest(next_ns, engine->inbox_look_ns);
     }
@@ -507,8 +514,10 @@ static bool is_quiet(struct engine *engine)
     items_each(engine->intaking, look_for_retry, &is_retrying);
     return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) &&
            engine->drops == NULL && engine->extract.first == NULL && engine->send.first == NULL &&
-           engine->inbox_look_ns > clock_now_ns() && !engine->is_inbox_settling &&
-           !engine->is_approved_settling && !engine->is_inbox_retrying && !is_retrying &&
+           engine->proof.first == NULL && !feedbacks_is_settling(engine) &&
+           feedbacks_next_ns(engine) > clock_now_ns() && engine->inbox_look_ns > clock_now_ns() &&
+           !engine->is_inbox_settling && !engine->is_approved_settling &&
+           !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
 }
 
@@ -552,6 +561,7 @@ static void run(struct engine *engine)
         if (clock_monotonic_ns() - engine->full_look_ns > FULL_LOOK_NS) {
             engine->full_look_ns = clock_monotonic_ns();
             engine->inbox_look_ns = engine->approved_look_ns = 0;
+            feedbacks_look_all(engine);
         }
     }
 }
@@ -584,6 +594,8 @@ static void close_engine(struct engine *engine)
 {
     crew_free(engine->crew);
     sends_release(engine);
+    proofs_release(engine);
+    feedbacks_release(engine);
     works_release(engine);
     doors_release(engine);
     shelf_free(engine->env.shelf);

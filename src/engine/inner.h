@@ -4,6 +4,8 @@
  *     engine.c  start, recovery, the turn, the end
  *     doors.c   inbox and approved: what was dropped
  *     works.c   batches for intake and extract workers, and what they report
+ *     proofs.c  workers that make the lists of proofs
+ *     feedback.c  outbox/feedback: what came back of messages
  *     sends.c   send workers, and what becomes of them
  *     due.c     what each delivery's state asks for
  *     status.c  run/status.json, run/metrics.prom
@@ -47,7 +49,7 @@ struct waiting_drop {
 };
 
 struct counters {
-    uint64_t taken, refused, handed_over, sent, failed, finished, stopped, decided;
+    uint64_t taken, refused, handed_over, sent, failed, finished, stopped, decided, feedback;
 };
 
 struct engine {
@@ -58,6 +60,8 @@ struct engine {
     int lock_fd;
     struct loop *loop;
     struct crew *crew;
+    struct proofs *proofs;
+    struct feedbacks *feedbacks;
     struct sends *sends; /* have a crew of their own: they last long and mostly wait */
     struct stage_env env;
     int64_t started_ns;
@@ -69,6 +73,7 @@ struct engine {
     struct item_queue book;    /* a crash left a whole extraction/ */
     struct item_queue publish; /* to be handed over */
     struct item_queue send;    /* wait for a send worker */
+    struct item_queue proof;   /* wait for a worker that makes a proof's list */
 
     struct items *intaking;     /* drops with a worker, or set back after one died */
     struct waiting_drop *drops; /* complete, oldest first */
@@ -140,6 +145,26 @@ void works_add_dir(struct crew_batch *batch, int dirfd, enum worker_access acces
 /* works_open_lists - of who is not to be contacted, for the next worker; lists_close() once it is
  * forked */
 void works_open_lists(struct engine *engine, struct crew_batch *batch);
+
+/* proofs.c */
+enum rc proofs_open(struct engine *engine, struct err *err) MUST_CHECK;
+void proofs_start(struct engine *engine, int64_t now_ns);
+void proofs_commit(struct engine *engine, int64_t now_ns);
+/* proofs_waiting - reported, to be committed */
+size_t proofs_waiting(const struct engine *engine);
+void proofs_release(struct engine *engine);
+
+/* feedback.c */
+enum rc feedbacks_open(struct engine *engine, struct err *err) MUST_CHECK;
+/* feedbacks_scan - look at the doors that something happened in, and take one file */
+void feedbacks_scan(struct engine *engine, int64_t now_ns);
+/* feedbacks_look_all - at the next scan, look at every door */
+void feedbacks_look_all(struct engine *engine);
+/* feedbacks_next_ns - wall clock: when to look again; is_settling: something is only waiting for
+ * that */
+int64_t feedbacks_next_ns(const struct engine *engine);
+bool feedbacks_is_settling(const struct engine *engine);
+void feedbacks_release(struct engine *engine);
 
 /* sends.c */
 enum rc sends_open(struct engine *engine, struct err *err) MUST_CHECK;

@@ -19,7 +19,8 @@ enum item_work {
     WORK_IN_FLIGHT, /* a worker has it */
     WORK_BOOK,      /* the worker has delivered: book and go on */
     WORK_PUBLISH,   /* to be handed over */
-    WORK_SEND       /* waits for a send worker */
+    WORK_SEND,      /* waits for a send worker */
+    WORK_PROOF      /* its proof wants a list: waits for a worker */
 };
 
 struct item {

@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "channel/quarantine.h"
+#include "stage/proof.h"
 #include "stage/settle.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -21,10 +22,12 @@ enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
 #define SEND_PAUSE_NS NS_PER_SECOND       /* after a fault, or from a relay that is away: doubled */
 #define SEND_PAUSES 8                     /* times: to some four minutes */
 
-/* What a send worker reads beside its delivery: the resolver's files and the system's trusted
- * certificates. */
-static const char *const SYSTEM_DIRS[] = {"/etc", "/usr/share/ca-certificates",
-                                          "/run/systemd/resolve"};
+/* What a send worker reads beside its delivery: the resolver's files, each where it leads, and the
+ * system's trusted certificates. Not all of /etc: our own keys may lie there. */
+static const char *const SYSTEM_PLACES[] = {
+    "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf", "/etc/host.conf",
+    "/etc/gai.conf",    "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
+    "/etc/ca-certificates"};
 
 struct sends {
     struct crew *crew;
@@ -133,11 +136,11 @@ static void look_at_lists(struct engine *engine)
 
 /* --- start --- */
 
-static void add_system_dirs(struct crew_batch *batch, int fds[], size_t *count)
+static void add_system_places(struct crew_batch *batch, int fds[], size_t *count)
 {
     *count = 0;
-    for (size_t i = 0; i < sizeof SYSTEM_DIRS / sizeof SYSTEM_DIRS[0]; i++) {
-        int fd = open(SYSTEM_DIRS[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof SYSTEM_PLACES / sizeof SYSTEM_PLACES[0]; i++) {
+        int fd = open(SYSTEM_PLACES[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd >= 0) {
             batch->dirs[batch->dir_count++] = (struct worker_dir){fd, WORKER_READ};
             fds[(*count)++] = fd;
@@ -152,7 +155,7 @@ static void add_send(struct crew_batch *batch, struct send *send)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         works_add_fd(batch, keys[i]);
     }
-    works_add_dir(batch, send->subject.dirfd, WORKER_WRITE);
+    works_add_dir(batch, send->subject.dirfd, send->proof > 0 ? WORKER_READ : WORKER_WRITE);
     if (send->dirfd != send->subject.dirfd) {
         works_add_dir(batch, send->dirfd, WORKER_WRITE);
     }
@@ -164,14 +167,14 @@ static enum rc start_worker(struct engine *engine, struct send *send, struct err
 {
     static struct crew_batch batch;
     struct sends *sends = engine->sends;
-    int system_fds[sizeof SYSTEM_DIRS / sizeof SYSTEM_DIRS[0]];
+    int system_fds[sizeof SYSTEM_PLACES / sizeof SYSTEM_PLACES[0]];
     size_t system_count = 0;
     int channel = send->subject.order->channel;
     batch.kind = &sends->kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
     look_at_channel(engine, channel); /* before they are read; others may have read older ones */
     add_send(&batch, send);
-    add_system_dirs(&batch, system_fds, &system_count);
+    add_system_places(&batch, system_fds, &system_count);
     works_open_lists(engine, &batch);
     enum rc rc = crew_start(sends->crew, &batch, err);
     lists_close(&engine->env.lists);
@@ -267,6 +270,38 @@ static void put_off(struct engine *engine, struct item *item, struct subject *su
               report->text);
 }
 
+/* A proof: nothing but its line; the delivery goes its own way. */
+static void settle_proof(struct engine *engine, const struct send *send,
+                         const struct stage_report *report, int64_t now_ns)
+{
+    struct item *item = items_find(engine->items, send->subject.id);
+    struct subject subject = SUBJECT_NONE;
+    struct err err = {{0}};
+    bool is_over = false;
+    if (item == NULL) {
+        return;
+    }
+    item->work = WORK_NONE;
+    enum rc rc = subject_open(engine->env.spool, item->id, &subject, &err);
+    rc = rc == RC_OK ? proof_settle(&subject, send->proof, report, now_ns, &is_over, &err) : rc;
+    engine->is_unsynced = true;
+    if (rc == RC_OK && is_over) {
+        item->failures = 0;
+        item_wake(engine, item);
+    } else {
+        bool is_waiting = rc == RC_OK && report->outcome == REPORT_WAITING;
+        bool is_timed = is_waiting && report->is_away == 0 && report->next_ns != INT64_MAX;
+        item->due_ns = is_timed ? report->next_ns : now_ns + pause_ns(item);
+        item->failures += !is_timed;
+        log_event(is_waiting ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "proof-later", item->id,
+                  "proof=%u reason=\"%s\"", send->proof, rc == RC_OK ? report->text : err.text);
+    }
+    if (rc == RC_IO) {
+        engine_fail(engine, rc, &err, "proof", item->id);
+    }
+    subject_close(&subject);
+}
+
 static void settle_one(struct engine *engine, const char *id, const struct stage_report *report,
                        int64_t now_ns)
 {
@@ -302,7 +337,9 @@ void sends_commit(struct engine *engine, int64_t now_ns)
 {
     struct sends *sends = engine->sends;
     for (size_t i = 0; i < sends->ended_count; i++) {
-        if (engine->fatal == RC_OK) {
+        if (engine->fatal == RC_OK && sends->ended[i]->proof > 0) {
+            settle_proof(engine, sends->ended[i], &sends->reports[i], now_ns);
+        } else if (engine->fatal == RC_OK) {
             settle_one(engine, sends->ended[i]->subject.id, &sends->reports[i], now_ns);
         }
         send_release(sends->ended[i]);

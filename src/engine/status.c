@@ -56,13 +56,14 @@ static void put_json(struct engine *engine, const struct stage_counts *counts)
         }
     }
     json_t *root = json_pack(
-        "{s:i, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "pid", (int)getpid(),
+        "{s:i, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pid", (int)getpid(),
         "since", instant_format_seconds(engine->started_ns, since), "written",
         instant_format(clock_now_ns(), now), "conf", engine->options->conf_path, "deliveries",
         states, "working", working, "drops_waiting", (json_int_t)engine->drop_count, "taken",
         (json_int_t)engine->counters.taken, "refused", (json_int_t)engine->counters.refused,
         "handed_over", (json_int_t)engine->counters.handed_over, "finished",
-        (json_int_t)engine->counters.finished, "failed", (json_int_t)engine->counters.failed);
+        (json_int_t)engine->counters.finished, "failed", (json_int_t)engine->counters.failed,
+        "feedback", (json_int_t)engine->counters.feedback);
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     if (text != NULL) {
         (void)!fs_put_volatile(spool_dir(engine->env.spool, SPOOL_RUN), "status.json", 0640, text,
@@ -89,8 +90,9 @@ static void put_metrics(struct engine *engine, const struct stage_counts *counts
         "\n# TYPE postroom_refused_total counter\npostroom_refused_total %" PRIu64
         "\n# TYPE postroom_handed_over_total counter\npostroom_handed_over_total %" PRIu64
         "\n# TYPE postroom_failed_total counter\npostroom_failed_total %" PRIu64
+        "\n# TYPE postroom_feedback_total counter\npostroom_feedback_total %" PRIu64
         "\n# TYPE postroom_workers gauge\npostroom_workers %zu\n",
-        c->taken, c->refused, c->handed_over, c->failed, crew_busy(engine->crew));
+        c->taken, c->refused, c->handed_over, c->failed, c->feedback, crew_busy(engine->crew));
     if (!text.is_failed) {
         (void)!fs_put_volatile(spool_dir(engine->env.spool, SPOOL_RUN), "metrics.prom", 0640,
                                text.ptr, text.len, NULL);
@@ -108,7 +110,8 @@ void status_write(struct engine *engine, enum status_when when)
     crew_each(engine->crew, sum_work, &sum);
     sends_each(engine, sum_work, &sum);
     const struct counters *c = &engine->counters;
-    sum += 31 * (c->taken + c->refused + c->handed_over + c->failed + c->finished + c->decided) +
+    sum += 31 * (c->taken + c->refused + c->handed_over + c->failed + c->finished + c->decided +
+                 c->feedback) +
            items_count(engine->items);
     if (when != STATUS_ALWAYS && sum == engine->status_sum) {
         return;

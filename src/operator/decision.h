@@ -51,7 +51,8 @@ void decision_release(struct decision *decision);
 /* decision_pair_exists - CONTRACT.md section 5: this decision is one of this step */
 bool decision_pair_exists(enum step step, enum verb verb);
 
-/* decision_pair_is_available - it exists and this version has it (not yet: proof, pause, resume) */
+/* decision_pair_is_available - it exists and this version has it (of
+ * proofs: send alone) */
 bool decision_pair_is_available(enum step step, enum verb verb);
 
 /*

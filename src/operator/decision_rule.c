@@ -42,7 +42,7 @@ static const struct pair PAIRS[] = {
     {STEP_PROOF, VERB_APPROVE, false, S(PROOF_TO_APPROVE)},
     {STEP_PROOF, VERB_REJECT, false, S(PROOF_TO_APPROVE)},
     {STEP_PROOF, VERB_WITHDRAW, false, S(PROOF_TO_APPROVE)},
-    {STEP_PROOF, VERB_SEND, false,
+    {STEP_PROOF, VERB_SEND, true, /* of mail stage/decide knows that it is not */
      S(PROOF_TO_SEND) | S(PROOF_TO_SUBMIT) | S(TARGET_READY) | S(CONFIRMATION_PENDING)},
     {STEP_PROOF, VERB_SUBMIT, false, S(PROOF_TO_SUBMIT)},
     {STEP_PROOF, VERB_RESTART, false, PROOFS},

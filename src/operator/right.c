@@ -18,6 +18,7 @@ enum rule {
     RULE_REVIEW,   /* reviewers, else the owner */
     RULE_WITHDRAW, /* who decided */
     RULE_OWNER,
+    RULE_ASK,  /* owner and the reviewers of the content */
     RULE_BRAKE /* owner and start reviewers */
 };
 
@@ -29,7 +30,7 @@ struct verb_entry {
 static const struct verb_entry VERB_TABLE[VERB_COUNT] = {
     [VERB_APPROVE] = {RULE_REVIEW, true},    [VERB_REJECT] = {RULE_REVIEW, true},
     [VERB_WITHDRAW] = {RULE_WITHDRAW, true}, [VERB_RESET] = {RULE_OWNER, false},
-    [VERB_RESTART] = {RULE_REVIEW, true},    [VERB_SEND] = {RULE_OWNER, false},
+    [VERB_RESTART] = {RULE_REVIEW, true},    [VERB_SEND] = {RULE_ASK, false},
     [VERB_SUBMIT] = {RULE_OWNER, false},     [VERB_CONFIRM] = {RULE_REVIEW, true},
     [VERB_HOLD] = {RULE_BRAKE, false},       [VERB_RELEASE] = {RULE_BRAKE, false},
     [VERB_PAUSE] = {RULE_BRAKE, false},      [VERB_RESUME] = {RULE_BRAKE, false},
@@ -143,10 +144,11 @@ void right_names(const struct right_question *question, struct buf *out)
     if (rule == RULE_WITHDRAW) {
         add_deciders(question, out, &count);
     }
-    if ((rule == RULE_REVIEW || rule == RULE_BRAKE) && has_reviewers) {
+    bool takes_both = rule == RULE_BRAKE || rule == RULE_ASK;
+    if ((rule == RULE_REVIEW || takes_both) && has_reviewers) {
         add_reviewers(question, out, &count);
     }
-    if (rule == RULE_OWNER || rule == RULE_BRAKE ||
+    if (rule == RULE_OWNER || takes_both ||
         (rule == RULE_REVIEW && (!has_reviewers || question->is_owner_confirmation))) {
         add_owner(question, out, &count);
     }
@@ -191,6 +193,7 @@ static bool may_by_rule(const struct right_question *q, enum right_ground *groun
     case RULE_OWNER:
         *ground = RIGHT_AS_OWNER;
         return is_owner(q, q->person);
+    case RULE_ASK:
     case RULE_BRAKE:
         *ground = is_owner(q, q->person) ? RIGHT_AS_OWNER : RIGHT_AS_REVIEWER;
         return is_owner(q, q->person) || is_reviewer(q, q->person);
@@ -213,6 +216,8 @@ static const char *why_not(const struct right_question *q)
         return "somebody else decided";
     case RULE_OWNER:
         return "that is for its owner";
+    case RULE_ASK:
+        return "that is for its owner and those who review its content";
     case RULE_BRAKE:
         return "that is for its owner and those who may start it";
     }

@@ -23,8 +23,8 @@
 #include "operator/person.h"
 
 /* A step as the delivery's frozen settings have it. */
-struct right_settings {
-    bool is_on;                   /* not looked at for STEP_DELIVERY, which always exists */
+struct right_settings { /* proof send: those of content, whose reviewers may ask for one too */
+    bool is_on;         /* not looked at for STEP_DELIVERY, which always exists */
     const char *const *reviewers; /* "bob", "@marketing" */
     size_t reviewer_count;
     bool is_all;

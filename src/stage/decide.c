@@ -9,6 +9,7 @@
 #include "stage/cost.h"
 #include "stage/hand_over.h"
 #include "stage/prepare.h"
+#include "stage/proof.h"
 #include "stage/send.h"
 #include "stage/take_in.h"
 #include "stage/target.h"
@@ -52,6 +53,16 @@ bool decide_step_on(const struct order *order, enum step step)
         return false; /* CONTRACT.md section 4: budget exists only where target is on */
     }
     return order->steps[ORDER_STEP_OF[step]].is_on;
+}
+
+struct right_settings decide_settings(const struct order *order, enum step step, enum verb verb)
+{
+    enum step asked = step == STEP_PROOF && verb == VERB_SEND ? STEP_CONTENT : step;
+    const struct order_step *settings = &order->steps[ORDER_STEP_OF[asked]];
+    bool is_on = decide_step_on(order, asked);
+    bool counts = is_on || asked == step; /* who would review what is off is nobody special */
+    return (struct right_settings){is_on, settings->reviewers.items,
+                                   counts ? settings->reviewers.count : 0, settings->is_all};
 }
 
 bool decide_is_ready(const struct subject *subject)
@@ -166,14 +177,12 @@ static enum rc check_right(struct weighing *w, struct err *err)
 {
     bool is_pausing = w->decision.verb == VERB_PAUSE || w->decision.verb == VERB_RESUME;
     const struct order *order = w->subject.order;
-    const struct order_step *settings = &order->steps[ORDER_STEP_OF[w->decision.step]];
     struct right_question question = {
         .step = w->decision.step,
         .verb = w->decision.verb,
         .person = w->identity.person,
         .people = w->people,
-        .settings = {decide_step_on(order, w->decision.step), settings->reviewers.items,
-                     settings->reviewers.count, settings->is_all},
+        .settings = decide_settings(order, w->decision.step, w->decision.verb),
         .owner = order->owner,
         .dropper = w->subject.view.dropper,
         .is_owner_confirmation = w->env->house->owner_confirmation,
@@ -214,6 +223,36 @@ static enum rc check_signature(const struct weighing *w, struct err *err)
     return rc;
 }
 
+/* A proof is asked for where there is somebody to send it to, and one after another. */
+static enum rc check_proof(const struct weighing *w, struct err *err)
+{
+    const struct order *order = w->subject.order;
+    const struct view *view = &w->subject.view;
+    const struct view_proof *due = view_proof_due(view);
+    if (order->channel == HOUSE_MAIL) {
+        return err_set(err, RC_PERM, "%s: proofs of mail are not available in this version",
+                       w->file);
+    }
+    if (!order->steps[ORDER_STEP_PROOF].is_on) {
+        return err_set(err, RC_PERM,
+                       "%s: proofs are off for %s; say who gets them in a new revision: approvals "
+                       "= { proof = { target = [ \"you@example.net\" ]; }; };",
+                       w->file, w->subject.id);
+    }
+    if (due != NULL) {
+        return err_set(
+            err, RC_STATE,
+            "%s: proof %llu, which %s asked for, is not sent yet; 'postroom log %s' says "
+            "when it is",
+            w->file, (unsigned long long)due->number, due->who, w->subject.id);
+    }
+    if (view->proof_count >= PROOFS_MAX) {
+        return err_set(err, RC_PERM, "%s: %s has had %d proofs; that is enough", w->file,
+                       w->subject.id, PROOFS_MAX);
+    }
+    return RC_OK;
+}
+
 static enum rc find_subject(struct weighing *w, struct err *err)
 {
     enum rc rc = subject_open(w->env->spool, w->decision.delivery, &w->subject, err);
@@ -240,6 +279,7 @@ static enum rc weigh(struct weighing *w, struct err *err)
         rc = rc == RC_OK ? rc : err_add(err, rc, "%s", w->file);
     }
     rc = rc == RC_OK ? check_basis(w, err) : rc;
+    rc = rc == RC_OK && decision->verb == VERB_SEND ? check_proof(w, err) : rc;
     if (rc == RC_OK && decision->step == STEP_EXTRACTION && decision->verb == VERB_APPROVE) {
         bool is_reversed = false;
         rc = cost_is_reversed(w->env, w->subject.order, w->subject.view.extraction_round,
@@ -270,6 +310,8 @@ static enum delivery_event event_of(enum verb verb)
         return EVENT_RESET;
     case VERB_RESTART:
         return EVENT_RESTARTED;
+    case VERB_SEND:
+        return EVENT_PROOF_WANTED;
     case VERB_CONFIRM:
         return EVENT_CONFIRMED;
     case VERB_HOLD:
@@ -284,6 +326,22 @@ static enum delivery_event event_of(enum verb verb)
         return EVENT_STOPPED;
     default:
         return EVENT_COUNT; /* decision_read() lets nothing else through */
+    }
+}
+
+/* What belongs to one decision only. */
+static void put_particulars(const struct weighing *w, enum delivery_event event,
+                            struct journal_writer *writer)
+{
+    const struct view *view = &w->subject.view;
+    if (event == EVENT_RESTARTED) {
+        journal_put_u64(writer, "round", view->extraction_round);
+    } else if (event == EVENT_PROOF_WANTED) {
+        size_t count = view->proof_count;
+        journal_put_u64(writer, "proof", count == 0 ? 1 : view->proofs[count - 1].number + 1);
+        if (w->decision.note != NULL && w->decision.note[0] != '\0') {
+            journal_put_text(writer, "note", w->decision.note);
+        }
     }
 }
 
@@ -311,9 +369,7 @@ static enum rc say_decision(struct weighing *w, const char *kept_as, struct err 
     if (is_answer && w->answer.wanted > 0) {
         journal_put_u64(&writer, "wanted", w->answer.wanted);
     }
-    if (event == EVENT_RESTARTED) {
-        journal_put_u64(&writer, "round", subject->view.extraction_round);
-    }
+    put_particulars(w, event, &writer);
     if (next != subject->view.state) {
         journal_put_text(&writer, "state", state_name(next));
     }
@@ -419,8 +475,10 @@ enum rc decide_file(const struct stage_env *env, int door, const char *folder, c
         rc = find_subject(&w, err);
     }
     if (rc == RC_OK && is_busy(ctx, out->id) && !can_be_beside_worker(w.decision.verb)) {
-        /* A stop that is permitted does not wait for hours of work that nobody wants any more. */
-        rc = w.decision.verb == VERB_STOP ? weigh(&w, err) : RC_OK;
+        /* A stop that is permitted does not wait for hours of work that nobody wants any more; and
+         * who asks for a proof while there is one on its way is told so at once. */
+        bool is_weighed = w.decision.verb == VERB_STOP || w.decision.verb == VERB_SEND;
+        rc = is_weighed ? weigh(&w, err) : RC_OK;
         out->ends_worker = w.decision.verb == VERB_STOP && rc == RC_OK;
         rc = rc == RC_OK ? err_set(err, RC_TEMP, "%s is being worked at", out->id) : rc;
     }

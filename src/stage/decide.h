@@ -9,6 +9,7 @@
 #ifndef POSTROOM_STAGE_DECIDE_H
 #define POSTROOM_STAGE_DECIDE_H
 
+#include "operator/right.h"
 #include "stage/env.h"
 #include "stage/subject.h"
 
@@ -51,6 +52,10 @@ bool decide_is_ready(const struct subject *subject);
 /* decide_step_on - the step waits for somebody in this delivery (it is on and exists for its
  * channel) */
 bool decide_step_on(const struct order *order, enum step step);
+
+/* decide_settings - whom a decision on a step is asked of: the step's own, but a proof may be asked
+ * for by who reviews the content */
+struct right_settings decide_settings(const struct order *order, enum step step, enum verb verb);
 
 /* decide_say_ready - the line `ready` with the next state; RC_STATE when something is still open */
 enum rc decide_say_ready(struct subject *subject, int64_t now_ns, struct err *err) MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include "stage/basis.h"
 #include "stage/cost.h"
+#include "stage/proof.h"
 #include "stage/selection.h"
 #include "stage/target.h"
 #include "sys/clock.h"
@@ -41,6 +42,10 @@ static enum rc read_order(struct preparation *p, struct err *err)
     if (rc == RC_OK) {
         rc = order_read(buf_slice(&p->conf), "delivery.conf", p->options->house,
                         p->options->dropper, p->options->id, &p->order, p->problems, err);
+    }
+    if (rc == RC_OK) {
+        struct place at = {"delivery.conf", order_line(buf_slice(&p->conf), "approvals", "proof")};
+        proof_check(p->order, at, p->problems); /* find_files tells it */
     }
     return rc;
 }

@@ -28,8 +28,7 @@ enum send_wish {
 #define SEND_DIR "sending" /* of a delivery: the list, and who could not be reached */
 
 enum {
-    SEND_PROOFS_MAX = 1000, /* of one delivery */
-    SEND_COME_BACK_S = 5    /* what has no answer by then is left uncertain */
+    SEND_COME_BACK_S = 5 /* what has no answer by then is left uncertain */
 };
 
 /* Descriptors of files with secrets, opened by the daemon, which never reads them; -1: there is
@@ -45,16 +44,17 @@ struct send_keys {
 struct send {
     const struct stage_env *env;
     struct subject subject;
-    uint32_t proof;  /* N: this is the sending of proof N; 0 */
+    uint32_t proof;  /* N: this is the sending of proof N (stage/proof.h); 0 */
+    int64_t date_ns; /* of every message: the list was fixed, the proof was asked for */
     int dirfd;       /* holds recipients.csv (its path is RECIPIENTS_PATH) and progress */
     int messages_fd; /* of the embedded transport; -1 */
     struct send_keys keys;
 };
 
 /*
- * send_begin - open a delivery whose list is fixed and that is sending
- * Returns RC_OK; RC_STATE it is not sending (any more); RC_GONE, RC_CORRUPT; RC_TEMP, RC_PERM a
- * file of the channel cannot be opened (err says which); RC_NOMEM
+ * send_begin - open a delivery whose list is fixed and that is sending, or that has a proof to send
+ * Returns RC_OK; RC_STATE it is neither (any more); RC_GONE, RC_CORRUPT; RC_TEMP, RC_PERM a file
+ * of the channel cannot be opened (err says which); RC_NOMEM
  */
 enum rc send_begin(const struct stage_env *env, const char *id, struct send **out,
                    struct err *err) MUST_CHECK;

@@ -430,7 +430,7 @@ static struct sending *sending_new(struct send *send, struct progress_cell *cell
         sending->list_fd = -1;
         sending->bell = BELL_NONE;
         sending->cursor = 1;
-        sending->date_s = send->subject.view.fixed_ns / NS_PER_SECOND;
+        sending->date_s = send->date_ns / NS_PER_SECOND;
     }
     return sending;
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The command: what each of its words does, its exit codes, and the keys of its JSON."""
 import datetime
+import email
+import email.policy
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import tarfile
 
 import house
 import look
+import online_test as online
 
 SHOWN = {"id", "revision", "label", "programme", "campaign", "channel", "owner", "state", "stage", "reason", "since", "rows", "records", "seeds",
          "excluded", "progress", "sent", "failed", "uncertain", "cost", "warnings", "archive", "waiting", "rounds"}
@@ -103,11 +106,90 @@ class Usage(Case):
     def test_what_this_version_lacks_says_so_with_69(self):
         h = self.house()
         h.make_spool()
-        for words in (("returns", "a"), ("proof", "send", "a"), ("purge",)):
+        for words in (("returns", "a"), ("proof", "submit", "a"), ("purge",)):
             self.error(h.cli(*words), 69, "not available")
 
 
+class Message(Case):
+    """preview of an online delivery: the very bytes."""
+    TOP = 'channels = { email = { %s }; };'
+
+    def sent_bytes(self, h):
+        return {p.read_bytes() for p in (h.spool / "outbox/messages/email").rglob("*") if p.is_file()}
+
+    def shown(self, h, *words):
+        done = subprocess.run([house.BIN / "postroom", "-c", h.conf, "preview", *words], capture_output=True)
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    def test_after_sending_it_is_what_was_sent_signature_and_token_too(self):
+        h = self.house(top=self.TOP % 'dkim = { domain = "example.net"; selector = "s"; key_file = "dkim.pem"; }; '
+                                      'unsubscribe = { url = "https://example.net/u"; secret_file = "secret"; };')
+        subprocess.run(["openssl", "genrsa", "-out", h.etc / "dkim.pem", "2048"], capture_output=True, check=True)
+        (h.etc / "secret").write_text("0123456789abcdef0123456789abcdef")
+        for name in ("dkim.pem", "secret"):
+            os.chmod(h.etc / name, 0o600)
+        h.drop("a", online.files(), conf=online.conf())
+        h.once()
+        code, before, said = self.shown(h, "a", "--row", "3")
+        self.assertEqual(code, 0, said)
+        self.assertRegex(said, "^postroom: a is not being sent yet: recipients and Date are as of now\n$")
+        h.decide("a", "delivery", "confirm")
+        h.once()
+        seen = set()
+        for n in range(1, 11):
+            code, message, said = self.shown(h, "a", "--row", str(n))
+            self.assertEqual((code, said), (0, ""))
+            self.assertIn(b"DKIM-Signature:", message)
+            seen.add(message)
+        self.assertEqual(seen, self.sent_bytes(h))
+        after = self.shown(h, "a", "--row", "3")[1]
+        keep = lambda text: [line for line in text.split(b"\r\n") if line.startswith((b"To:", b"Subject:", b"Message-ID:", b"List-Uns"))]
+        self.assertEqual(keep(before), keep(after))
+        self.assertEqual(len(keep(after)), 5)
+
+    def test_who_may_not_read_the_keys_gets_it_without_and_is_told(self):
+        self.need_root()
+        h = self.house(top=self.TOP % 'dkim = { domain = "example.net"; selector = "s"; key_file = "dkim.pem"; }; '
+                                      'unsubscribe = { url = "https://example.net/u"; secret_file = "secret"; };')
+        subprocess.run(["openssl", "genrsa", "-out", h.etc / "dkim.pem", "2048"], capture_output=True, check=True)
+        (h.etc / "secret").write_text("0123456789abcdef0123456789abcdef")
+        for name in ("dkim.pem", "secret"):
+            os.chmod(h.etc / name, 0o600)
+        h.drop("a", online.files(), conf=online.conf())
+        h.once()
+        done = h.cli("preview", "a", user=65534)
+        self.error(done, 77, "its recipients are not for you to read")
+        for path in [h.spool, h.spool / "pending", *h.where("a").rglob("*"), h.where("a")]:
+            os.chmod(path, 0o755)
+        done = h.cli("preview", "a", user=65534, check=0)
+        self.assertNotIn("DKIM-Signature", done.stdout)
+        self.assertRegex(done.stderr, "dkim.pem cannot be read by you: this is without the signature that it gets")
+        self.assertRegex(done.stderr, "secret cannot be read by you: the token for unsubscribing is a stand-in")
+
+    def test_wrong_rows_and_words(self):
+        h = self.house()
+        h.drop("a", online.files(), conf=online.conf())
+        h.once()
+        self.error(h.cli("preview", "a", "--row", "11"), 65, "row 11: there are 10 only")
+        self.assertEqual(h.cli("preview", "a", "--archive").returncode, 64)
+        self.assertEqual(h.cli("preview", "a", "--row", "0").returncode, 64)
+
+
 class Deliveries(Case):
+    def test_new_email_can_be_checked_as_it_is_and_sent(self):
+        h = self.house()
+        h.make_spool()
+        h.cli("new", "email", h.dir / "d", check=0)
+        done = h.cli("check", h.dir / "d", check=0)
+        self.assertRegex(done.stdout, "records +3")
+        h.start()
+        h.cli("submit", h.dir / "d", check=0)
+        h.cli("confirm", "d", check=0)
+        h.cli("wait", "d", "--timeout", "30s", check=0)
+        self.assertEqual(h.show("d")["sent"], 3)
+        self.assertEqual(h.cli("new", "email", h.dir / "d").returncode, 73)
+        self.assertEqual(h.cli("new", "push", h.dir / "e").returncode, 69)
+
     def test_new_makes_a_delivery_that_can_be_filled_in_and_never_overwrites(self):
         h = self.house()
         h.cli("new", "mail", h.dir / "d", check=0)
@@ -487,6 +569,23 @@ class House(Case):
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         done = subprocess.run([house.BIN / "postroom", "-c", conf, "list", "--json"], capture_output=True, text=True)
         self.assertEqual([d["id"] for d in lines(done.stdout)], ["first"])
+
+    def test_first_email_of_init_gives_messages_to_look_at(self):
+        h = self.house()
+        place = h.dir / "room"
+        subprocess.run([house.BIN / "postroom", "init", place], capture_output=True, check=True)
+        h.conf, h.spool = place / "etc/postroom.conf", place / "spool"
+        h.start()
+        h.cli("check", place / "deliveries/first-email", check=0)
+        h.cli("submit", place / "deliveries/first-email", check=0)
+        h.cli("approve", "first-email", "target,content", check=0)
+        h.cli("proof", "send", "first-email", check=0)
+        h.until(lambda: h.show("first-email")["proofs"][0]["state"] == "sent", "the proof")
+        h.cli("confirm", "first-email", check=0)
+        h.cli("wait", "first-email", "--timeout", "30s", check=0)
+        paths = [p for p in (h.spool / "outbox/messages/email").rglob("*") if p.is_file()]
+        subjects = sorted(email.message_from_bytes(p.read_bytes(), policy=email.policy.default)["Subject"] for p in paths)
+        self.assertEqual(subjects, ["Hello Ahmed 📮", "Hello Mireille 📮", "Hello Zoé 📮", "Hello Élise 📮", "[Proof 1] Hello Zoé 📮"])
 
     def test_status_is_69_without_and_0_with_a_daemon(self):
         h = self.house()

@@ -499,6 +499,25 @@ class Hours(Read):
         self.assertEqual(shown["reason"], "too late")
         self.assertEqual(self.cost(made), ("0.00", "0.00"))
 
+    def test_not_after_while_it_waits_to_be_confirmed__is_failed_too_late(self):
+        made = self.post(relay.free_port())
+        self.drop(made, more=f'schedule = {{ not_after = "{in_seconds(3)}"; }};', confirm="true")
+        made.start()
+        self.until_state(made, "confirmation-pending")
+        self.until_state(made, "failed", timeout=10)
+        self.assertEqual(made.show("a")["reason"], "too late")
+
+    def test_not_after_while_it_is_paused__is_finished_with_the_rest_expired(self):
+        office = self.office()
+        made = self.post(office.port)
+        self.drop(made, more=f'waves = {{ size = 3; every = "1h"; }}; schedule = {{ not_after = "{in_seconds(6)}"; }};')
+        made.start()
+        made.until(lambda: len(office.got) == 3, "the first wave")
+        made.cli("pause", "a", check=0)
+        self.until_state(made, "paused")
+        self.until_state(made, "finished", timeout=15)
+        self.check_end(made, sent=3, expired=7, failed=0)
+
     def test_not_after_before_a_temporary_failure_is_tried_again__is_the_end(self):
         office = self.office(at_rcpt=lambda address, nth: "451 4.3.0 later" if address == to(3) else "250 ok")
         made = self.post(office.port)

@@ -27,6 +27,34 @@ static void row_of(uint32_t n, char key[64], char address[64], struct slice fiel
     fields[1] = slice_of(awkward[(n / 8) % 8]);
 }
 
+static void recipients_line_read__every_awkward_value__comes_back(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n <= 64; n++) {
+        char key[64];
+        char address[64];
+        char text[256];
+        struct slice fields[COLUMNS];
+        struct slice got[COLUMNS + 2];
+        struct arena arena = ARENA_EMPTY;
+        struct buf line = BUF_EMPTY;
+        row_of(n, key, address, fields, text);
+        recipients_line(slice_of(key), slice_of(address), fields, COLUMNS, &line);
+        assert_int_equal(recipients_line_read(buf_slice(&line), COLUMNS, &arena, got, NULL), RC_OK);
+        assert_true(slice_equal_text(got[0], key) && slice_equal_text(got[1], address));
+        for (size_t i = 0; i < COLUMNS; i++) {
+            assert_true(slice_equal(got[i + 2], fields[i]));
+        }
+        assert_int_equal(recipients_line_read(buf_slice(&line), COLUMNS + 1, &arena,
+                                              (struct slice[COLUMNS + 3]){{NULL, 0}}, NULL),
+                         RC_CORRUPT);
+        assert_int_equal(recipients_line_read(buf_slice(&line), COLUMNS - 1, &arena, got, NULL),
+                         RC_CORRUPT);
+        buf_release(&line);
+        arena_release(&arena);
+    }
+}
+
 static uint32_t write_list(const struct folder *folder, uint32_t total)
 {
     struct recipients_writer *writer = NULL;
@@ -273,6 +301,7 @@ static void recipients__a_million__in_time_and_flat_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recipients_line_read__every_awkward_value__comes_back),
         in_folder(recipients__a_million__in_time_and_flat_memory),
         in_folder(recipients_read__in_order_and_by_jumps__what_was_written),
         in_folder(recipients_writer__file__is_private_and_readable),

@@ -34,7 +34,7 @@ decision_text_add__comment_with_quotes_and_newlines__is_read_back_unchanged(void
     (void)state;
     static const char comment[] = "He said \"yes\" \\ twice,\n\tthen left; /* é */ # no comment";
     struct decision_text text = {"spring-letter", STEP_CONTENT, VERB_REJECT, comment,
-                                 DIGEST,          NULL,         false};
+                                 DIGEST,          NULL,         false,       NULL};
     struct decision decision;
     read_back(&text, &decision);
     assert_string_equal(decision.delivery, "spring-letter");
@@ -48,7 +48,7 @@ decision_text_add__comment_with_quotes_and_newlines__is_read_back_unchanged(void
 static void decision_text_add__nothing_optional__is_read_back(void **state)
 {
     (void)state;
-    struct decision_text text = {"a", STEP_DELIVERY, VERB_STOP, NULL, "", NULL, true};
+    struct decision_text text = {"a", STEP_DELIVERY, VERB_STOP, NULL, "", NULL, true, NULL};
     struct decision decision;
     read_back(&text, &decision);
     assert_string_equal(decision.comment, "");
@@ -61,12 +61,25 @@ static void decision_text_add__layout__keeps_the_lines_of_its_file(void **state)
 {
     (void)state;
     struct decision_text text = {
-        "a", STEP_EXTRACTION, VERB_RESTART, NULL, NULL, "\nlayout = {\n  level = 3;\n};", false};
+        "a", STEP_EXTRACTION, VERB_RESTART, NULL, NULL, "\nlayout = {\n  level = 3;\n};", false,
+        NULL};
     struct decision decision;
     read_back(&text, &decision);
     assert_non_null(decision.layout);
     assert_memory_equal(decision.layout, "\n", 1); /* `layout` stood on line 2, and does */
     assert_non_null(strstr(decision.layout, "level"));
+    decision_release(&decision);
+}
+
+static void decision_text_add__note_of_a_proof__is_read_back(void **state)
+{
+    (void)state;
+    struct decision_text text = {
+        .id = "a", .step = STEP_PROOF, .verb = VERB_SEND, .note = "see \"blue\""};
+    struct decision decision;
+    read_back(&text, &decision);
+    assert_string_equal(decision.note, "see \"blue\"");
+    assert_string_equal(decision.comment, "");
     decision_release(&decision);
 }
 
@@ -143,6 +156,7 @@ int main(void)
             decision_text_add__comment_with_quotes_and_newlines__is_read_back_unchanged),
         cmocka_unit_test(decision_text_add__nothing_optional__is_read_back),
         cmocka_unit_test(decision_text_add__layout__keeps_the_lines_of_its_file),
+        cmocka_unit_test(decision_text_add__note_of_a_proof__is_read_back),
         cmocka_unit_test(decision_text_name__longest_words__fit_and_are_found_again),
         cmocka_unit_test(decision_text_is_kept_as__other_names__are_not_taken_for_it),
         cmocka_unit_test(decision_steps_read__several__in_their_order),

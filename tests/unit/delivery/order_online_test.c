@@ -10,6 +10,9 @@
 #define SMS "campaign = \"spring-2027\"; channel = \"sms\";\n" TARGET
 #define PUSH "campaign = \"spring-2027\"; channel = \"push\";\n" TARGET
 
+/* Whoever unsubscribes is known by a token, which is made with a secret of the house. */
+#define SECRET "channels = { email = { unsubscribe = { secret_file = \"secret\"; }; }; };\n"
+
 #define FULL                                                                                       \
     ABOUT TARGET                                                                                   \
         "content = { subject = \"Caf\xC3\xA9 \xF0\x9F\x93\xAE {{first_name}}, \\\"now\\\"\";\n"    \
@@ -50,7 +53,7 @@ static void order_read__minimal_email__needs_no_service_and_is_to_be_confirmed(v
 static void order_read__every_setting_of_an_email__is_taken_and_frozen(void **state)
 {
     (void)state;
-    struct house *house = load_house(SAMPLE_HOUSE);
+    struct house *house = load_house(SAMPLE_HOUSE SECRET);
     struct order *order = takes(house, &ALICE, FULL);
     house_free(house);
     const struct order_content *content = &order->content;
@@ -156,7 +159,7 @@ static void order_read__content_of_layers__is_merged_and_other_channels_part_lef
 {
     (void)state;
     struct house *house = load_house(
-        SAMPLE_GLOBALS SAMPLE_PEOPLE SAMPLE_PROVIDERS
+        SAMPLE_GLOBALS SAMPLE_PEOPLE SAMPLE_PROVIDERS SECRET
         "defaults = { content = { " FROM " sender = \"Shop\"; body = \"b\"; unsubscribe = { "
         "mailto = \"o@example.net\"; }; }; waves = { size = 5; every = \"1h\"; }; };\n"
         "campaigns = ( { name = \"spring-2027\"; programme = \"loyalty\"; owner = \"alice\";\n"
@@ -208,6 +211,8 @@ static void order_read__content_that_cannot_be_sent__is_refused_with_line(void *
         {WITH("subject = \"S\"; text = \"t\"; reply_to = \"x\";" FROM), "reply_to: 'x' is no mail"},
         {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { url = \"http://x\"; };" FROM),
          "url does not begin with https://"},
+        {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { url = \"https://x\"; };" FROM),
+         "unsubscribe: channels.email.unsubscribe in etc/ has no secret_file"},
         {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { mailto = \"x\"; };" FROM),
          "unsubscribe: 'x' is no mail address"},
         {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { secret_file = \"x\"; };" FROM),
@@ -239,6 +244,7 @@ static void order_read__content_that_cannot_be_sent__is_refused_with_line(void *
         {MINIMAL "waves = 10;", "waves wants a group"},
         {MINIMAL "waves = ( { size = 1; after = \"2h\"; }, { size = 1; after = \"1h\"; } );",
          "after is below that of the wave before"},
+        {MINIMAL "approvals = { proof = true; };", "delivery.conf:4: proof: target is missing"},
         {SMS, "content: text is missing"},
         {SMS "content = { text = \"t\"; html = \"h\"; };", "html is not for channel sms"},
         {PUSH "content = { title = \"t\"; };", "content: body is missing"},
@@ -249,6 +255,29 @@ static void order_read__content_that_cannot_be_sent__is_refused_with_line(void *
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         refuses(rows[i].text, rows[i].expected);
     }
+}
+
+static void order_read__proof_with_a_target__is_taken_and_frozen(void **state)
+{
+    (void)state;
+    struct house *house = load_house(SAMPLE_HOUSE);
+    struct order *order =
+        takes(house, &ALICE,
+              MINIMAL
+              "approvals = { proof = { reviewers = [ \"bob\" ]; target = [ \"a@b.c\", \"d@e.f\" ]; "
+              "}; };");
+    struct order *again = NULL;
+    struct buf text = BUF_EMPTY;
+    order_write(order, &text);
+    assert_int_equal(order_load(buf_slice(&text), "settings.conf", &again, NULL), RC_OK);
+    buf_release(&text);
+    house_free(house);
+    const struct order_step *proof = &again->steps[ORDER_STEP_PROOF];
+    assert_true(proof->is_on);
+    assert_int_equal(proof->proof_target.count, 2);
+    assert_string_equal(proof->proof_target.items[1], "d@e.f");
+    order_free(again);
+    order_free(order);
 }
 
 static void order_read__costs_of_a_named_service__count(void **state)
@@ -277,7 +306,7 @@ static void order_files__of_an_email__have_their_roles(void **state)
         {"r.csv", ORDER_FILE_RECIPIENTS}, {"m.html", ORDER_FILE_CONTENT},
         {"m.txt", ORDER_FILE_CONTENT},    {"a.gif", ORDER_FILE_IMAGE},
         {"b.png", ORDER_FILE_IMAGE},      {"terms.pdf", ORDER_FILE_ATTACHMENT}};
-    struct house *house = load_house(SAMPLE_HOUSE);
+    struct house *house = load_house(SAMPLE_HOUSE SECRET);
     struct order *order = takes(house, &ALICE, FULL);
     assert_int_equal(order_files(order, files), 6);
     for (size_t i = 0; i < 6; i++) {
@@ -397,6 +426,7 @@ int main(void)
         cmocka_unit_test(order_read__what_the_channel_says__is_frozen_but_for_the_secret),
         cmocka_unit_test(order_read__content_of_layers__is_merged_and_other_channels_part_left),
         cmocka_unit_test(order_read__content_that_cannot_be_sent__is_refused_with_line),
+        cmocka_unit_test(order_read__proof_with_a_target__is_taken_and_frozen),
         cmocka_unit_test(order_read__costs_of_a_named_service__count),
         cmocka_unit_test(order_files__of_an_email__have_their_roles),
         cmocka_unit_test(order_changes__content_and_waves__give_their_part_alone),

@@ -339,6 +339,90 @@ static void view_fold__restart_of_a_proof__closes_the_proof_too(void **unused)
     view_release(&view);
 }
 
+#define ASKED                                                                                      \
+    T(1) "taken alice revision=1 drop=1:2 state=target-ready\n"                                     \
+    T(2) "proof-wanted bob step=proof file=0001-p.conf sha256=aa proof=1 note=\"look here\"\n"
+
+static void view_fold__proof_asked_for__is_due_until_it_is_sent(void **unused)
+{
+    (void)unused;
+    struct view view = fold(ASKED);
+    assert_ptr_equal(view_proof_due(&view), &view.proofs[0]);
+    assert_int_equal(view.proofs[0].number, 1);
+    assert_string_equal(view.proofs[0].who, "bob");
+    assert_string_equal(view.proofs[0].note, "look here");
+    assert_int_equal(view.rounds[0]->verb, VERB_SEND);
+    assert_string_equal(view.rounds[0]->comment, "look here");
+    assert_true(view_names_file(&view, "0001-p.conf"));
+    assert_int_equal(view.state, STATE_TARGET_READY);
+    view_release(&view);
+    view = fold(ASKED T(3) "proof-sent postroomd step=proof proof=1 sent=2 failed=1 uncertain=3\n");
+    assert_null(view_proof_due(&view));
+    assert_int_equal(view.proofs[0].sent, 2);
+    assert_int_equal(view.proofs[0].failed, 1);
+    assert_int_equal(view.proofs[0].uncertain, 3);
+    assert_int_equal(view.round_count, 1); /* what the daemon says is no decision */
+    view_release(&view);
+}
+
+static void view_fold__proof_that_failed__says_why_and_the_delivery_does_not(void **unused)
+{
+    (void)unused;
+    struct view view = fold(ASKED T(3) "proof-failed postroomd step=proof proof=1 reason=why\n");
+    assert_null(view_proof_due(&view));
+    assert_string_equal(view.proofs[0].reason, "why");
+    assert_string_equal(view.reason, "");
+    view_release(&view);
+}
+
+static void view_fold__delivery_goes_on_or_is_revised__gives_its_proof_up(void **unused)
+{
+    (void)unused;
+    static const char *const after[] = {
+        ASKED T(3) "taken alice revision=2 drop=1:3 state=target-ready\n",
+        ASKED T(3) "ready postroomd state=scheduled\n",
+        ASKED T(3) "stopped alice step=delivery file=0002-s.conf state=stopped\n"};
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) {
+        struct view view = fold(after[i]);
+        assert_null(view_proof_due(&view));
+        assert_true(view.proofs[0].is_given_up);
+        view_release(&view);
+    }
+    struct view view = fold(ASKED T(3) "ready postroomd state=confirmation-pending\n");
+    assert_non_null(view_proof_due(&view));
+    view_release(&view);
+}
+
+static void view_fold__proof_wanted_without_a_file__is_no_proof_of_a_message(void **unused)
+{
+    (void)unused;
+    struct view view = fold(EXTRACTED T(6) "proof-wanted postroomd state=proof-to-send\n");
+    assert_int_equal(view.proof_count, 0);
+    assert_int_equal(view.state, STATE_PROOF_TO_SEND);
+    view_release(&view);
+}
+
+static void view_add__many_proofs__are_as_if_folded_at_once(void **unused)
+{
+    (void)unused;
+    struct view view = fold(T(1) "taken alice revision=1 drop=1:2 state=target-ready\n");
+    for (int n = 1; n <= 20; n++) {
+        struct buf lines = BUF_EMPTY;
+        buf_add_format(&lines,
+                       T(2) "proof-wanted bob step=proof file=%04d-p proof=%d\n" T(3)
+                           "proof-sent postroomd step=proof proof=%d sent=%d\n",
+                       n, n, n, n);
+        assert_int_equal(view_add(&view, buf_slice(&lines), NULL), RC_OK);
+        buf_release(&lines);
+    }
+    assert_int_equal(view.proof_count, 20);
+    for (size_t i = 0; i < 20; i++) {
+        assert_int_equal(view.proofs[i].number, i + 1);
+        assert_int_equal(view.proofs[i].sent, i + 1);
+    }
+    view_release(&view);
+}
+
 static void view_fold__revision_while_in_extract__approval_of_the_file_is_gone(void **unused)
 {
     (void)unused;
@@ -632,6 +716,11 @@ int main(void)
         cmocka_unit_test(view_fold__confirmation_pending__opens_the_step_delivery),
         cmocka_unit_test(view_fold__restart__back_to_pending_and_the_next_round),
         cmocka_unit_test(view_fold__restart_of_a_proof__closes_the_proof_too),
+        cmocka_unit_test(view_fold__proof_asked_for__is_due_until_it_is_sent),
+        cmocka_unit_test(view_fold__proof_that_failed__says_why_and_the_delivery_does_not),
+        cmocka_unit_test(view_fold__delivery_goes_on_or_is_revised__gives_its_proof_up),
+        cmocka_unit_test(view_fold__proof_wanted_without_a_file__is_no_proof_of_a_message),
+        cmocka_unit_test(view_add__many_proofs__are_as_if_folded_at_once),
         cmocka_unit_test(view_fold__revision_while_in_extract__approval_of_the_file_is_gone),
         cmocka_unit_test(view_fold__reason__until_the_state_changes_without_one),
         cmocka_unit_test(view_fold__hold__until_released_or_ended),

@@ -195,7 +195,7 @@ static void decision_read__longest_comment__taken_one_more_refused(void **unused
  * approve reject withdraw reset restart send submit confirm hold release pause resume stop */
 static const char *const PAIRS[STEP_COUNT] = {
     "yyy..........", "yyyy.........", "yyy..........",
-    "yyy.y........", "nnn.nnn......", ".......yyyyyy",
+    "yyy.y........", "nnn.nyn......", ".......yyyyyy",
 };
 
 static void decision_read__every_pair__taken_refused_or_not_yet(void **unused)

@@ -38,8 +38,8 @@ struct scenario {
     const char
         *review; /* a letter each: R reviewer, O owner, A administrator, D decider, . may not */
     const char *withdraw;  /* what bob decided */
-    const char *owner;     /* reset, send, submit */
-    const char *brake_on;  /* hold, pause, stop */
+    const char *owner;     /* reset, submit */
+    const char *brake_on;  /* hold, pause, stop; send */
     const char *brake_off; /* release, resume of what bob held */
 };
 
@@ -115,9 +115,9 @@ static const char *expected_of(const struct scenario *scenario, enum verb verb)
     case VERB_WITHDRAW:
         return scenario->withdraw;
     case VERB_RESET:
-    case VERB_SEND:
     case VERB_SUBMIT:
         return scenario->owner;
+    case VERB_SEND: /* the settings are the content's then: its reviewers may ask, too */
     case VERB_HOLD:
     case VERB_PAUSE:
     case VERB_STOP:
