@@ -126,6 +126,14 @@ class File(Case):
         self.assertEqual((told["records"], told["parts"], told["total"]), (2, 4, "0.20"))
         self.assertRegex(made.cli("check", folder, check=0).stdout, r"parts +4")
 
+    def test_preview_shows_the_text_its_alphabet_and_parts(self):
+        made = self.office("channels = { sms = { sender = \"Shop\"; }; };", approvals="content = true;")
+        self.drop(made, text=EMOJI + "z" * 60 + "{{last_name}}")
+        made.once()
+        shown = made.cli("preview", "a", "--row", "2", check=0).stdout
+        text = "Bonjour Zo\u00e9 \U0001F600, " + "z" * 60 + "Durand2"
+        self.assertEqual(shown.rstrip("\n"), f"To: +33612340002\nFrom: Shop\nEncoding: UCS-2\nUnits: {len(text) + 1}\nParts: 2\n\n{text}")
+
     def test_what_no_sms_can_carry_is_refused_with_its_line(self):
         made = self.office("channels = { sms = { }; };")
         for id, how, reason in (("tag", {"text": "Hello {{first_nam}}"}, 'did you mean "first_name"'),
