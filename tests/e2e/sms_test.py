@@ -134,6 +134,15 @@ class File(Case):
         text = "Bonjour Zo\u00e9 \U0001F600, " + "z" * 60 + "Durand2"
         self.assertEqual(shown.rstrip("\n"), f"To: +33612340002\nFrom: Shop\nEncoding: UCS-2\nUnits: {len(text) + 1}\nParts: 2\n\n{text}")
 
+    def test_a_proof_says_so_and_goes_to_the_proof_target(self):
+        made = self.office("channels = { sms = { sender = \"Shop\"; }; };", approvals="content = true;")
+        self.drop(made, more='approvals = { proof = { target = [ "+33699999999" ]; }; };')
+        made.once()
+        made.cli("proof", "send", "a", check=75)  # it lies in approved/ until the daemon runs
+        made.once()
+        kept = [path.read_text() for path in (made.spool / "outbox/messages/sms").iterdir()]
+        self.assertEqual(kept, ["[proof 1] Hello Zo\u00e9, Durand1"])
+
     def test_what_no_sms_can_carry_is_refused_with_its_line(self):
         made = self.office("channels = { sms = { }; };")
         for id, how, reason in (("tag", {"text": "Hello {{first_nam}}"}, 'did you mean "first_name"'),
