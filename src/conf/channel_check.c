@@ -11,7 +11,7 @@
 static const char *const TRANSPORTS[HOUSE_CHANNELS][5] = {
     [HOUSE_MAIL] = {NULL},
     [HOUSE_EMAIL] = {"maildir", "smtp", "null", NULL},
-    [HOUSE_SMS] = {"file", "smpp", "http", "null", NULL},
+    [HOUSE_SMS] = {"file", "smpp", "null", NULL},
     [HOUSE_PUSH] = {"file", "http", "null", NULL},
     [HOUSE_INAPP] = {"file", "http", "null", NULL},
 };
@@ -123,6 +123,22 @@ static void check_email(const struct house_channel *email, struct problems *prob
     }
 }
 
+static void check_sms(const struct house *house, struct problems *problems)
+{
+    const struct house_channel *sms = &house->channels[HOUSE_SMS];
+    if (!is_by(house_transport(house, HOUSE_SMS), "smpp")) {
+        return;
+    }
+    if (sms->tls == HOUSE_TLS_STARTTLS) {
+        problems_add(problems, sms->at,
+                     "sms: SMPP has no starttls; write tls = \"connect\"; with the port for TLS");
+    }
+    if (sms->system_id == NULL || sms->password_file == NULL) {
+        problems_add(problems, sms->at, "sms: transport smpp needs %s; add it",
+                     sms->system_id == NULL ? "a system_id" : "a password_file");
+    }
+}
+
 void house_check_channels(const struct house *house, struct problems *problems)
 {
     for (int kind = HOUSE_EMAIL; kind < HOUSE_CHANNELS; kind++) {
@@ -133,6 +149,9 @@ void house_check_channels(const struct house *house, struct problems *problems)
     }
     if (house->channels[HOUSE_EMAIL].at.line > 0) {
         check_email(&house->channels[HOUSE_EMAIL], problems);
+    }
+    if (house->channels[HOUSE_SMS].at.line > 0) {
+        check_sms(house, problems);
     }
 }
 
@@ -163,5 +182,7 @@ enum rc house_check_secrets(const struct house *house, struct problems *problems
     check_secret(email, "password_file", email->password_file, problems);
     check_secret(email, "dkim.key_file", email->dkim.key_file, problems);
     check_secret(email, "unsubscribe.secret_file", email->unsubscribe.secret_file, problems);
+    const struct house_channel *sms = &house->channels[HOUSE_SMS];
+    check_secret(sms, "password_file", sms->password_file, problems);
     return problems_rc(problems, err);
 }

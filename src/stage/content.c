@@ -1,12 +1,13 @@
 /*
  * content - what an online delivery says
  *
- * This version makes e-mail (channel/mime).
+ * E-mail (channel/mime) here, text messages in content_sms.c.
  */
 #include "stage/content.h"
 
 #include "base/arena.h"
 #include "channel/mime.h"
+#include "stage/content_sms.h"
 #include "sys/fs.h"
 
 #include <stdlib.h>
@@ -20,10 +21,12 @@ static const char STAND_IN_SECRET[] = "no secret: a preview of postroom";
 struct content {
     struct mime *mime;
     struct dkim *dkim;
+    struct content_sms *sms; /* of a delivery by SMS; then the others are NULL */
 };
 
 struct content_state {
     struct mime_state *mime;
+    struct content_sms_state *sms;
 };
 
 /* What mime_open borrows while it runs. */
@@ -172,10 +175,15 @@ enum rc content_open(const struct order *order, const struct content_wants *want
     if (content == NULL) {
         return err_set(err, RC_NOMEM, "no memory for a content");
     }
-    enum rc rc = open_dkim(order, wants, &content->dkim, err);
-    rc = rc == RC_OK ? read_sources(&sources, content->dkim, err) : rc;
-    rc = rc == RC_OK ? mime_open(&sources.options, columns, count, &content->mime, err) : rc;
-    sources_release(&sources);
+    enum rc rc = RC_OK;
+    if (order->channel == HOUSE_SMS) {
+        rc = content_sms_open(order, columns, count, &content->sms, err);
+    } else {
+        rc = open_dkim(order, wants, &content->dkim, err);
+        rc = rc == RC_OK ? read_sources(&sources, content->dkim, err) : rc;
+        rc = rc == RC_OK ? mime_open(&sources.options, columns, count, &content->mime, err) : rc;
+        sources_release(&sources);
+    }
     if (rc != RC_OK) {
         content_free(content);
         return rc;
@@ -189,6 +197,7 @@ void content_free(struct content *content)
     if (content != NULL) {
         mime_free(content->mime);
         dkim_free(content->dkim);
+        content_sms_free(content->sms);
         free(content);
     }
 }
@@ -207,6 +216,9 @@ enum rc content_check(const struct order *order, const struct content_wants *wan
                       const char *const *columns, size_t count, struct problems *problems,
                       struct err *err)
 {
+    if (order->channel == HOUSE_SMS) {
+        return content_sms_check(order, columns, count, problems, err);
+    }
     struct sources sources = {.order = order, .wants = wants, .arena = ARENA_EMPTY};
     enum rc rc = read_sources(&sources, NULL, err);
     rc = rc == RC_OK ? mime_check(&sources.options, columns, count, take_problem, problems, err)
@@ -217,7 +229,8 @@ enum rc content_check(const struct order *order, const struct content_wants *wan
 
 bool content_uses(const struct content *content, size_t column)
 {
-    return mime_uses(content->mime, column);
+    return content->sms != NULL ? content_sms_uses(content->sms, column)
+                                : mime_uses(content->mime, column);
 }
 
 enum rc content_state_open(const struct content *content, struct content_state **out,
@@ -227,7 +240,8 @@ enum rc content_state_open(const struct content *content, struct content_state *
     if (state == NULL) {
         return err_set(err, RC_NOMEM, "no memory for a message");
     }
-    enum rc rc = mime_state_open(content->mime, &state->mime, err);
+    enum rc rc = content->sms != NULL ? content_sms_state_open(&state->sms, err)
+                                      : mime_state_open(content->mime, &state->mime, err);
     if (rc != RC_OK) {
         free(state);
         return rc;
@@ -240,6 +254,7 @@ void content_state_free(struct content_state *state)
 {
     if (state != NULL) {
         mime_state_free(state->mime);
+        content_sms_state_free(state->sms);
         free(state);
     }
 }
@@ -248,6 +263,9 @@ enum rc content_render(const struct content *content, struct content_state *stat
                        const struct recipient *recipient, uint32_t proof, int64_t date_s,
                        struct content_message *out, struct err *err)
 {
+    if (content->sms != NULL) {
+        return content_sms_render(content->sms, state->sms, recipient, proof, out, err);
+    }
     struct mime_recipient to = {.number = recipient->number,
                                 .key = recipient->key,
                                 .address = recipient->address,
@@ -257,7 +275,18 @@ enum rc content_render(const struct content *content, struct content_state *stat
     enum rc rc = mime_render(content->mime, state->mime, recipient->fields, &to, &message, err);
     if (rc == RC_OK) {
         *out = (struct content_message){message.bytes, message.sender, message.recipient,
-                                        message.needs_smtputf8};
+                                        message.needs_smtputf8, 0};
     }
     return rc;
+}
+
+bool content_has_pieces(const struct content *content)
+{
+    return content->sms != NULL;
+}
+
+enum rc content_pieces(const struct content *content, struct content_state *state,
+                       const struct slice *fields, uint32_t *out, struct err *err)
+{
+    return content_sms_pieces(content->sms, state->sms, fields, out, err);
 }

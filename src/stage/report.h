@@ -30,6 +30,7 @@ struct stage_report {
     uint64_t rows;
     uint64_t records;
     uint64_t seeds;
+    uint64_t quantity;       /* an extraction: what is to be paid for */
     uint64_t bytes;          /* of the recipients */
     uint32_t is_same_ground; /* a revision that changes nothing an extraction is made of */
     uint32_t has_facts;      /* an extraction: its counts, archive and digest stand here */

@@ -221,6 +221,20 @@ static enum rc load_table(const struct subject *subject, struct progress_table *
     return rc == RC_GONE ? RC_OK : rc; /* nobody was tried yet: nothing is counted */
 }
 
+/* What was really sent: messages, or their pieces, which are the code of each result `sent`. */
+static uint64_t sent_quantity(const struct order *order, const struct progress_table *table)
+{
+    uint64_t pieces = 0;
+    if (order->channel != HOUSE_SMS) {
+        return table->counts[PROGRESS_SENT];
+    }
+    for (uint32_t i = 0; i < table->total; i++) {
+        const struct progress_entry *entry = &table->entries[i];
+        pieces += entry->state == PROGRESS_SENT ? (entry->code > 0 ? entry->code : 1U) : 0U;
+    }
+    return pieces;
+}
+
 enum rc send_spend(const struct stage_env *env, const struct subject *subject, int64_t now_ns,
                    struct err *err)
 {
@@ -234,7 +248,8 @@ enum rc send_spend(const struct stage_env *env, const struct subject *subject, i
     }
     rc = load_table(subject, &table, err);
     rc = rc == RC_OK ? cost_spend(env, subject->order, subject->view.extraction_round,
-                                  table.counts[PROGRESS_SENT], subject->view.fixed_ns, now_ns, err)
+                                  sent_quantity(subject->order, &table), subject->view.fixed_ns,
+                                  now_ns, err)
                      : rc;
     progress_table_release(&table);
     return rc;
@@ -287,7 +302,7 @@ enum rc send_settle(const struct stage_env *env, struct subject *subject, int64_
     rc = rc == RC_OK ? load_table(subject, &table, err) : rc;
     if (rc == RC_OK && subject->view.state == STATE_SENDING && is_over(&table)) {
         rc = cost_spend(env, subject->order, subject->view.extraction_round,
-                        table.counts[PROGRESS_SENT], subject->view.fixed_ns, now_ns, err);
+                        sent_quantity(subject->order, &table), subject->view.fixed_ns, now_ns, err);
         rc = rc == RC_OK ? say_end(subject, table.counts, now_ns, err) : rc;
         rc = rc == RC_OK ? spool_sync(env->spool, err) : rc; /* nothing looks at done/ again */
         rc = rc == RC_OK ? subject_move(env, subject, err) : rc;

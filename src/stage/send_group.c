@@ -35,7 +35,8 @@ void group_told(void *ctx, const struct verdict_report *report)
         report->text.len < sizeof result->text ? report->text.len : sizeof result->text - 1;
     result->number = slot->number;
     result->verdict = report->verdict;
-    result->code = report->code;
+    bool has_pieces = report->verdict == VERDICT_SENT && slot->draft.pieces > 0;
+    result->code = has_pieces ? (int)slot->draft.pieces : report->code;
     result->is_about_recipient = report->is_about_recipient;
     if (len > 0) {
         memcpy(result->text, report->text.ptr, len);

@@ -3,6 +3,7 @@
  */
 #include "stage/send_inner.h"
 
+#include "channel/smpp.h"
 #include "channel/smtp.h"
 #include "channel/store.h"
 #include "sys/clock.h"
@@ -18,6 +19,8 @@ enum {
     PORT_SUBMISSIONS = 465,          /* RFC 8314 */
     PORT_SUBMISSION = 587,
     PORT_SMTP = 25,
+    PORT_SMPP_TLS = 3550,
+    PORT_SMPP = 2775,
     MESSAGE_MODE = 0640 /* what the embedded transports keep, for the operators to look at */
 };
 
@@ -90,6 +93,40 @@ static enum rc open_smtp(struct sending *sending, struct err *err)
     return rc;
 }
 
+static enum rc open_smpp(struct sending *sending, struct err *err)
+{
+    const struct house_channel *channel = sending->channel;
+    const struct send_keys *keys = &sending->send->keys;
+    bool is_plain = channel->tls == HOUSE_TLS_NONE;
+    struct buf ca = BUF_EMPTY;
+    struct buf password = BUF_EMPTY;
+    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
+    rc = rc == RC_OK ? read_key(keys->password_fd, "password_file", KEY_BYTES_MAX, &password, err)
+                     : rc;
+    if (rc == RC_OK) {
+        int connections = channel->connections < SMPP_CONNECTIONS_MAX ? channel->connections
+                                                                      : SMPP_CONNECTIONS_MAX;
+        struct smpp_options options = {
+            .host = channel->host,
+            .port = (uint16_t)(channel->port > 0 ? channel->port
+                               : is_plain        ? PORT_SMPP
+                                                 : PORT_SMPP_TLS),
+            .is_plain = is_plain,
+            .ca_pem = {buf_text(&ca), ca.len},
+            .system_id = slice_of(channel->system_id),
+            .password = first_line(&password),
+            .connections = (unsigned)connections,
+            .window = (unsigned)channel->window,
+            .rate = (unsigned)channel->rate,
+            .timeout_ns = channel->timeout_ns,
+        };
+        rc = smpp_open(&options, &sending->transport, err);
+    }
+    buf_release(&ca);
+    wipe(&password);
+    return rc;
+}
+
 static enum rc open_transport(struct sending *sending, struct err *err)
 {
     const char *transport = sending->channel->transport;
@@ -98,6 +135,13 @@ static enum rc open_transport(struct sending *sending, struct err *err)
     }
     if (transport != NULL && strcmp(transport, "null") == 0) {
         return null_open(&sending->transport, err);
+    }
+    if (transport != NULL && strcmp(transport, "smpp") == 0) {
+        return open_smpp(sending, err);
+    }
+    if (sending->order->channel == HOUSE_SMS) {
+        return folder_open(sending->send->messages_fd, MESSAGE_MODE, ".txt", &sending->transport,
+                           err);
     }
     return maildir_open(sending->send->messages_fd, MESSAGE_MODE, sending->send->env->group_gid,
                         &sending->transport, err);
