@@ -22,6 +22,8 @@
 #define LOOK_NS SECONDS(1)
 #define RATE_BURST_NS (SECONDS(1) / 10)
 
+enum { MS_MAX = 60 * 1000 /* one wait */ };
+
 static struct http *http_of(struct transport *t)
 {
     return (struct http *)(void *)t;
@@ -187,6 +189,7 @@ static void broke_off(struct http_slot *slot, enum http_end end, const char *rea
     char text[TRANSPORT_REASON_BYTES];
     bool is_present = slot->generation == http->generation;
     bool is_alive = end == HTTP_REFUSED || end == HTTP_RESET;
+    http->wants_all = true; /* libcurl does not wake all that a lost connection leaves */
     if (end == HTTP_REFUSED && slot->generation > http->refused_generation) {
         http->refused_generation = slot->generation;
     }
@@ -244,6 +247,7 @@ static void collect(struct http *http)
         } else if (end == HTTP_UNCLEAR) {
             slot->is_unclear = true;
             http->unclear++;
+            http->wants_all = true;
             begin_anew(http);
         } else {
             broke_off(slot, end, reason_of(slot, code));
@@ -260,6 +264,7 @@ static void look(struct http *http, int64_t now_ns)
         return;
     }
     http->next_look_ns = now_ns + LOOK_NS;
+    http->wants_all = http->begun > 0;
     for (unsigned int i = 0; i < http->slot_count; i++) {
         struct http_slot *slot = &http->slots[i];
         if (slot->is_begun && !slot->is_unclear && slot->given_ns != 0 &&
@@ -359,41 +364,56 @@ static enum rc submit(struct transport *t, const struct outgoing *message, struc
     return RC_OK;
 }
 
-static int wait_ms(const struct http *http, int timeout_ms, int64_t now_ns)
+/* More could be begun at once. */
+static bool can_begin(const struct http *http)
 {
-    enum { MS_MAX = 1000 }; /* what look() and rates want at least */
-    int most = timeout_ms < 0 || timeout_ms > MS_MAX ? MS_MAX : timeout_ms;
-    if (http->told_count > 0) {
+    return http->waiting_count > 0 && !http->is_down && http->begun_present < most_begun(http) &&
+           (!http->is_stale || http->begun == 0);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t deadline_ns(const struct transport *t)
+{
+    const struct http *http = http_of_const(t);
+    int64_t at = http->is_down ? http->next_try_ns : INT64_MAX;
+    if (http->is_recalled || http->wants_all) {
         return 0;
     }
-    bool waits_for_rate = http->rate > 0 && http->waiting_count > 0;
-    int64_t until_ns = http->is_down ? http->next_try_ns : waits_for_rate ? http->next_send_ns : 0;
-    if (until_ns > now_ns) {
-        int64_t ms = (until_ns - now_ns + 999999) / 1000000;
-        most = ms < most ? (int)ms : most;
+    if (can_begin(http)) {
+        at = sooner(at, http->rate == 0 ? 0 : http->next_send_ns);
     }
-    return most;
+    if (http->begun > 0) {
+        at = sooner(at, sooner(http->timer_ns, http->next_look_ns));
+    }
+    return at;
+}
+
+static int wait_ms(const struct http *http, int timeout_ms)
+{
+    int64_t at = deadline_ns(&http->transport);
+    int64_t now_ns = clock_monotonic_ns();
+    if (http->told_count > 0 || at <= now_ns) {
+        return 0;
+    }
+    int64_t ms = at == INT64_MAX ? INT32_MAX : (at - now_ns + 999999) / 1000000;
+    ms = ms > MS_MAX ? MS_MAX : ms;
+    return timeout_ms >= 0 && timeout_ms < ms ? timeout_ms : (int)ms;
 }
 
 static enum rc run_once(struct http *http, int timeout_ms, struct err *err)
 {
-    int running = 0;
     int64_t now_ns = clock_monotonic_ns();
     come_up(http, now_ns);
     look_at_token(http, now_ns);
     look(http, now_ns);
     begin_some(http, now_ns);
-    CURLMcode code = curl_multi_perform(http->multi, &running);
+    enum rc rc = http_perform(http, wait_ms(http, timeout_ms), err);
     collect(http);
-    int ms = wait_ms(http, timeout_ms, now_ns);
-    if (code == CURLM_OK && ms > 0 && http->begun > 0) {
-        code = curl_multi_poll(http->multi, NULL, 0, ms, NULL);
-        code = code == CURLM_OK ? curl_multi_perform(http->multi, &running) : code;
-        collect(http);
-    } else if (code == CURLM_OK && ms > 0) {
-        clock_pause_ms(ms);
-    }
-    return code == CURLM_OK ? RC_OK : err_set(err, RC_TEMP, "http: %s", curl_multi_strerror(code));
+    return rc;
 }
 
 static enum rc run(struct transport *t, int timeout_ms, transport_told *told, void *ctx,
@@ -410,13 +430,9 @@ static enum rc run(struct transport *t, int timeout_ms, transport_told *told, vo
     return run_once(http, timeout_ms, err);
 }
 
-static int64_t deadline_ns(const struct transport *t)
+static int fd(const struct transport *t)
 {
-    const struct http *http = http_of_const(t);
-    if (http->unused_count < http->slot_count) {
-        return clock_monotonic_ns(); /* libcurl's sockets have no descriptor in common */
-    }
-    return http->is_down ? http->next_try_ns : INT64_MAX;
+    return net_poll_fd(http_of_const(t)->poll);
 }
 
 static void recall(struct transport *t)
@@ -470,6 +486,7 @@ static void free_all(struct transport *t)
     if (http->multi != NULL) {
         (void)curl_multi_cleanup(http->multi);
     }
+    net_poll_free(http->poll);
     curl_slist_free_all(http->own);
     if (http->token != NULL) {
         OPENSSL_cleanse(http->token, strlen(http->token));
@@ -487,6 +504,7 @@ const struct transport_kind http_kind = {.name = "http",
                                          .room = room,
                                          .submit = submit,
                                          .run = run,
+                                         .fd = fd,
                                          .deadline_ns = deadline_ns,
                                          .recall = recall,
                                          .close = close_all,

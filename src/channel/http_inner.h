@@ -4,12 +4,14 @@
  *     http.c          the transport: what waits, what is under way, up and down
  *     http_open.c     options looked at, the transport made
  *     http_request.c  one request on its way through libcurl, and why it broke off
+ *     http_multi.c    libcurl's sockets and timer
  */
 #ifndef POSTROOM_CHANNEL_HTTP_INNER_H
 #define POSTROOM_CHANNEL_HTTP_INNER_H
 
 #include "channel/http.h"
 #include "channel/http_verdict.h"
+#include "sys/net.h"
 #include "template/template.h"
 
 #include <curl/curl.h>
@@ -57,9 +59,11 @@ struct http {
     int64_t timeout_ns;
 
     CURLM *multi;
-    bool is_h2;    /* every connection so far is HTTP/2 */
-    bool has_h1;   /* some are not */
-    bool is_stale; /* connections are not trusted any more: the multi handle is made anew */
+    struct net_poll *poll; /* libcurl's sockets */
+    int64_t timer_ns;      /* when libcurl wants to be called though they are silent; INT64_MAX */
+    bool is_h2;            /* every connection so far is HTTP/2 */
+    bool has_h1;           /* some are not */
+    bool is_stale;         /* connections are not trusted any more: the multi handle is made anew */
     struct http_slot *slots;
     unsigned int slot_count;
     unsigned int *waiting; /* ring of slot numbers */
@@ -70,7 +74,8 @@ struct http {
     unsigned int begun;
     unsigned int begun_present; /* of them by connections of the present generation */
 
-    bool is_ready; /* an answer came on the present connections: many may go */
+    bool wants_all; /* every request is looked at by libcurl once, whatever its socket says */
+    bool is_ready;  /* an answer came on the present connections: many may go */
     bool has_worked;
     bool is_recalled;
     bool is_closing;
@@ -108,6 +113,9 @@ enum rc http_token_read(struct http *http, struct err *err) MUST_CHECK;
 
 /* http_multi_open - connections begin anew. RC_OK; RC_NOMEM */
 enum rc http_multi_open(struct http *http, struct err *err) MUST_CHECK;
+
+/* http_perform - wait at most so long, and let libcurl do what can be done. RC_OK; RC_TEMP */
+enum rc http_perform(struct http *http, int wait_ms, struct err *err) MUST_CHECK;
 
 /* http_request_begin - RC_OK on its way; RC_PERM no url can be made of this address; RC_NOMEM */
 enum rc http_request_begin(struct http_slot *slot, int64_t now_ns, struct err *err) MUST_CHECK;

@@ -261,23 +261,3 @@ enum http_end http_request_result(const struct http_slot *slot, CURLcode code, l
     bool is_closed_by_peer = code == CURLE_HTTP2_STREAM && strstr(slot->error, "(err ") != NULL;
     return is_closed_by_peer ? HTTP_RESET : HTTP_LOST;
 }
-
-enum rc http_multi_open(struct http *http, struct err *err)
-{
-    CURLM *multi = curl_multi_init();
-    if (multi == NULL) {
-        return err_set(err, RC_NOMEM, "no memory for connections");
-    }
-    (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)http->connections);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)http->connections);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)http->connections);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
-                            (long)HTTP_STREAMS_A_CONNECTION);
-    if (http->multi != NULL) {
-        (void)curl_multi_cleanup(http->multi);
-    }
-    http->multi = multi;
-    http->is_stale = false;
-    return RC_OK;
-}

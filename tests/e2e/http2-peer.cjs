@@ -19,6 +19,7 @@ const counts = new Map(); // of all requests, by path
 const sockets = new Map(); // by the client's port: a session does not let its socket be cut
 let sessions = 0;
 
+process.on('uncaughtException', (error) => { if (!/ERR_HTTP2|ECONN|EPIPE/.test(error.code)) throw error; });
 const say = (line) => fs.writeSync(1, `${line}\n`);
 const fcm = (code, word, message) =>
   JSON.stringify({ error: { code, message, status: 'X', details: [{ '@type': 'FcmError', errorCode: word }] } });
