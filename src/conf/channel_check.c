@@ -4,7 +4,10 @@
 #include "base/sender.h"
 #include "conf/house_read.h"
 
+#include "sys/fs.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 /* Transports of each channel, the embedded one first. */
@@ -123,6 +126,25 @@ static void check_email(const struct house_channel *email, struct problems *prob
     }
 }
 
+static void check_http(const struct house_channel *channel, int kind, struct problems *problems)
+{
+    const char *name = house_channel_name(kind);
+    if ((channel->client_cert_file == NULL) != (channel->client_key_file == NULL)) {
+        problems_add(problems, channel->at,
+                     "%s: client_cert_file and client_key_file stand together; add the other one",
+                     name);
+    }
+    if (channel->tls == HOUSE_TLS_STARTTLS) {
+        problems_add(problems, channel->at, "%s: tls = \"starttls\" is for e-mail; take it out",
+                     name);
+    }
+    if (channel->token_file != NULL && channel->tls == HOUSE_TLS_NONE) {
+        problems_add(
+            problems, channel->at,
+            "%s: the token would travel in the clear; take token_file or tls = \"none\" out", name);
+    }
+}
+
 void house_check_channels(const struct house *house, struct problems *problems)
 {
     for (int kind = HOUSE_EMAIL; kind < HOUSE_CHANNELS; kind++) {
@@ -130,9 +152,43 @@ void house_check_channels(const struct house *house, struct problems *problems)
             check_transport(house, kind, problems);
             check_connection(house, kind, problems);
         }
+        if (house->channels[kind].at.line > 0 && (kind == HOUSE_PUSH || kind == HOUSE_INAPP)) {
+            check_http(&house->channels[kind], kind, problems);
+        }
     }
     if (house->channels[HOUSE_EMAIL].at.line > 0) {
         check_email(&house->channels[HOUSE_EMAIL], problems);
+    }
+}
+
+/* --- bodies --- */
+
+enum { BODY_BYTES_MAX = 64 * 1024 /* a request's template */ };
+
+static void read_body(struct house *house, struct house_channel *channel, struct problems *problems)
+{
+    struct err err = {""};
+    struct buf text = BUF_EMPTY;
+    int fd = open(channel->body, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    enum rc rc = fd < 0 ? err_set(&err, RC_GONE, "cannot be opened")
+                        : fs_read_fd(fd, BODY_BYTES_MAX, &text, &err);
+    if (rc == RC_OK) {
+        channel->body_text = arena_text(&house->memory->arena, buf_slice(&text));
+    }
+    if (channel->body_text == NULL) {
+        problems_add(problems, channel->at, "body %s: %s; correct the name, or leave it out",
+                     channel->body, rc == RC_OK ? "no memory" : err.text);
+    }
+    fs_drop(&fd);
+    buf_release(&text);
+}
+
+void house_read_bodies(struct house *house, struct problems *problems)
+{
+    for (int kind = HOUSE_PUSH; kind <= HOUSE_INAPP; kind++) {
+        if (house->channels[kind].body != NULL) {
+            read_body(house, &house->channels[kind], problems);
+        }
     }
 }
 
@@ -163,5 +219,10 @@ enum rc house_check_secrets(const struct house *house, struct problems *problems
     check_secret(email, "password_file", email->password_file, problems);
     check_secret(email, "dkim.key_file", email->dkim.key_file, problems);
     check_secret(email, "unsubscribe.secret_file", email->unsubscribe.secret_file, problems);
+    for (int kind = HOUSE_PUSH; kind <= HOUSE_INAPP; kind++) {
+        const struct house_channel *channel = &house->channels[kind];
+        check_secret(channel, "token_file", channel->token_file, problems);
+        check_secret(channel, "client_key_file", channel->client_key_file, problems);
+    }
     return problems_rc(problems, err);
 }

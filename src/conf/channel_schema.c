@@ -86,7 +86,7 @@ const struct schema house_unsubscribe_schema = {
 #define ROWS_HTTP                                                                                  \
     {"url", SCHEMA_TEXT, 0, AT(house_channel, url), .doc = "HTTPS address of the service."},       \
         {"token_file", SCHEMA_PATH, 0, AT(house_channel, token_file),                              \
-         .doc = "File with the bearer token."},                                                    \
+         .doc = "File with the bearer token; a new one is put there by rename."},                  \
     {                                                                                              \
         "body", SCHEMA_PATH, 0, AT(house_channel, body), .doc = "Template of the request."         \
     }
@@ -130,6 +130,12 @@ static const struct schema_row HTTP_ROWS[] = {
     ROW_TRANSPORT("\"file\", \"http\" or \"null\""),
     ROWS_TLS,
     ROWS_HTTP,
+    {"headers", SCHEMA_TEXTS, 0, AT(house_channel, headers), .min = 3, .max = 1024,
+     .doc = "Headers of each request, like apns-topic: com.example.app."},
+    {"client_cert_file", SCHEMA_PATH, 0, AT(house_channel, client_cert_file),
+     .doc = "Our certificate for the service, PEM, with what leads to its issuer."},
+    {"client_key_file", SCHEMA_PATH, 0, AT(house_channel, client_key_file),
+     .doc = "Its private key, PEM."},
     ROW_SUPPRESS,
     ROWS_SENDING("hold"),
 };
@@ -151,8 +157,8 @@ static const struct schema_row CHANNELS_ROWS[] = {
     {"mail", SCHEMA_GROUP, 0, ONE(HOUSE_MAIL), .inner = &MAIL, .doc = "Paper, through a router."},
     {"email", SCHEMA_GROUP, 0, ONE(HOUSE_EMAIL), .inner = &EMAIL, .doc = "E-mail."},
     {"sms", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_SMS), .inner = &SMS, .doc = "Text messages."},
-    {"push", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_PUSH), .inner = &PUSH, .doc = "Push messages."},
-    {"inapp", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_INAPP), .inner = &INAPP,
+    {"push", SCHEMA_GROUP, 0, ONE(HOUSE_PUSH), .inner = &PUSH, .doc = "Push messages."},
+    {"inapp", SCHEMA_GROUP, 0, ONE(HOUSE_INAPP), .inner = &INAPP,
      .doc = "Messages inside an application."},
 };
 const struct schema house_channels_schema = {

@@ -293,6 +293,7 @@ enum rc house_load(const char *path, struct house **out, struct problems *proble
     /* A file that could not be parsed says nothing of what is missing. */
     if (!loading.has_unread) {
         house_check(house, problems);
+        house_read_bodies(house, problems);
     }
     rc = problems_rc(problems, err);
     if (rc != RC_OK) {

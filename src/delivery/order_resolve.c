@@ -436,7 +436,8 @@ static enum rc take_no_service(struct order_case *c, struct err *err)
 /* What this version can send. */
 static bool is_available(int channel)
 {
-    return channel == HOUSE_MAIL || channel == HOUSE_EMAIL;
+    return channel == HOUSE_MAIL || channel == HOUSE_EMAIL || channel == HOUSE_PUSH ||
+           channel == HOUSE_INAPP;
 }
 
 enum rc order_resolve(struct order_case *c, struct err *err)
@@ -449,8 +450,8 @@ enum rc order_resolve(struct order_case *c, struct err *err)
     resolve_approvals(c);
     if (!is_available(order->channel)) {
         problems_add(c->problems, place(c, NULL, "channel"),
-                     "channel %s is not available in this version; write channel = \"mail\"; or "
-                     "\"email\"",
+                     "channel %s is not available in this version; write channel = \"mail\", "
+                     "\"email\", \"push\" or \"inapp\"",
                      house_channel_name(order->channel));
     }
     if (order->channel == HOUSE_MAIL) {

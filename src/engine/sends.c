@@ -85,7 +85,8 @@ static uint64_t stamp_of(int dirfd, const char *path, uint64_t sum)
     return hash64(stamp, sizeof stamp, sum);
 }
 
-/* One number that changes when a list of the channel does. */
+/* One number that changes when a list of the channel does, or its token: a new one comes by rename,
+ * so that the descriptor which a worker was given stays with the old one. */
 static uint64_t lists_sum(const struct engine *engine, int channel)
 {
     const struct texts paths = engine->house->channels[channel].suppress;
@@ -93,6 +94,9 @@ static uint64_t lists_sum(const struct engine *engine, int channel)
     uint64_t sum = 1;
     for (size_t i = 0; i < paths.count; i++) {
         sum = stamp_of(AT_FDCWD, paths.items[i], sum);
+    }
+    if (engine->house->channels[channel].token_file != NULL) {
+        sum = stamp_of(AT_FDCWD, engine->house->channels[channel].token_file, sum);
     }
     return stamp_of(spool_dir(engine->env.spool, SPOOL_QUARANTINE),
                     quarantine_file(house_channel_name(channel), file), sum);
@@ -176,8 +180,10 @@ static void add_system_places(struct crew_batch *batch, int fds[], size_t *count
 
 static void add_send(struct crew_batch *batch, struct send *send)
 {
-    const int keys[] = {send->keys.ca_fd, send->keys.password_fd, send->keys.dkim_fd,
-                        send->keys.unsubscribe_fd};
+    const int keys[] = {send->keys.ca_fd,        send->keys.password_fd,
+                        send->keys.dkim_fd,      send->keys.unsubscribe_fd,
+                        send->keys.token_fd,     send->keys.client_cert_fd,
+                        send->keys.client_key_fd};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         works_add_fd(batch, keys[i]);
     }

@@ -60,8 +60,15 @@ static enum rc open_keys(const struct house_channel *channel, struct send_keys *
              : rc;
     rc = rc == RC_OK ? open_key(channel->dkim.key_file, "dkim.key_file", true, &keys->dkim_fd, err)
                      : rc;
-    return rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file", true,
-                                  &keys->unsubscribe_fd, err)
+    rc = rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file", true,
+                                &keys->unsubscribe_fd, err)
+                     : rc;
+    rc = rc == RC_OK ? open_key(channel->token_file, "token_file", true, &keys->token_fd, err) : rc;
+    rc = rc == RC_OK ? open_key(channel->client_cert_file, "client_cert_file", false,
+                                &keys->client_cert_fd, err)
+                     : rc;
+    return rc == RC_OK ? open_key(channel->client_key_file, "client_key_file", true,
+                                  &keys->client_key_fd, err)
                        : rc;
 }
 
@@ -79,7 +86,7 @@ static struct send *send_new(const struct stage_env *env)
                               .subject = SUBJECT_NONE,
                               .dirfd = -1,
                               .messages_fd = -1,
-                              .keys = {-1, -1, -1, -1}};
+                              .keys = {-1, -1, -1, -1, -1, -1, -1}};
     }
     return send;
 }
@@ -144,6 +151,9 @@ void send_release(struct send *send)
     fs_drop(&send->keys.password_fd);
     fs_drop(&send->keys.dkim_fd);
     fs_drop(&send->keys.unsubscribe_fd);
+    fs_drop(&send->keys.token_fd);
+    fs_drop(&send->keys.client_cert_fd);
+    fs_drop(&send->keys.client_key_fd);
     free(send);
 }
 

@@ -41,6 +41,9 @@ struct send_keys {
     int password_fd;
     int dkim_fd;
     int unsubscribe_fd;
+    int token_fd;
+    int client_cert_fd;
+    int client_key_fd;
 };
 
 struct send {

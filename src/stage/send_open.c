@@ -3,6 +3,7 @@
  */
 #include "stage/send_inner.h"
 
+#include "channel/http.h"
 #include "channel/smtp.h"
 #include "channel/store.h"
 #include "sys/clock.h"
@@ -90,6 +91,41 @@ static enum rc open_smtp(struct sending *sending, struct err *err)
     return rc;
 }
 
+static enum rc open_http(struct sending *sending, struct err *err)
+{
+    const struct house_channel *channel = sending->channel;
+    const struct send_keys *keys = &sending->send->keys;
+    struct buf ca = BUF_EMPTY;
+    struct buf cert = BUF_EMPTY;
+    struct buf key = BUF_EMPTY;
+    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
+    rc = rc == RC_OK ? read_key(keys->client_cert_fd, "client_cert_file", KEY_BYTES_MAX, &cert, err)
+                     : rc;
+    rc = rc == RC_OK ? read_key(keys->client_key_fd, "client_key_file", KEY_BYTES_MAX, &key, err)
+                     : rc;
+    if (rc == RC_OK) {
+        struct http_options options = {
+            .name = house_channel_name(sending->order->channel),
+            .url = channel->url,
+            .is_plain = channel->tls == HOUSE_TLS_NONE,
+            .ca_pem = {buf_text(&ca), ca.len},
+            .client_pem = {buf_text(&cert), cert.len},
+            .client_key_pem = {buf_text(&key), key.len},
+            .token_fd = keys->token_fd,
+            .headers = channel->headers.items,
+            .header_count = channel->headers.count,
+            .connections = (unsigned)channel->connections,
+            .rate = (unsigned)channel->rate,
+            .timeout_ns = channel->timeout_ns,
+        };
+        rc = http_open(&options, &sending->transport, err);
+    }
+    buf_release(&ca);
+    buf_release(&cert);
+    wipe(&key);
+    return rc;
+}
+
 static enum rc open_transport(struct sending *sending, struct err *err)
 {
     const char *transport = sending->channel->transport;
@@ -98,6 +134,13 @@ static enum rc open_transport(struct sending *sending, struct err *err)
     }
     if (transport != NULL && strcmp(transport, "null") == 0) {
         return null_open(&sending->transport, err);
+    }
+    if (transport != NULL && strcmp(transport, "http") == 0) {
+        return open_http(sending, err);
+    }
+    if (sending->order->channel == HOUSE_PUSH || sending->order->channel == HOUSE_INAPP) {
+        return folder_open(sending->send->messages_fd, MESSAGE_MODE, ".json", &sending->transport,
+                           err);
     }
     return maildir_open(sending->send->messages_fd, MESSAGE_MODE, sending->send->env->group_gid,
                         &sending->transport, err);
