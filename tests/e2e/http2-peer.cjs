@@ -83,7 +83,7 @@ const acts = {
 
 server.on('stream', (stream, headers) => {
   const [path, search] = headers[':path'].split('?');
-  const [, act, ...rest] = path.split('/');
+  const [, act, ...rest] = decodeURIComponent(path).split('/'); // an address may say what to do
   let body = '';
   stream.session.requests += 1;
   const at = stream.session.requests;

@@ -11,6 +11,15 @@ TRY = house.BUILD / "tools/http-try"
 NGHTTPD = shutil.which("nghttpd", path="/usr/sbin:/usr/bin:/sbin:/usr/local/bin")
 NAME = "push.example"
 
+DELIVERY = """
+campaign = "spring-2027"; channel = "%(channel)s"; label = "Spring offer"; confirm = false;
+target = { file = "recipients.csv"; key = "recipient_id"; %(address)s };
+content = { %(content)s };
+%(more)s
+"""
+CONTENT = r'''title = "Hello {{first_name}} \"you\" 🎁"; body = "For {{last_name}}\nnow"; image = "https://x.example/i.png";
+  data = { offer = "o-{{recipient_id}}"; count = 3; is_new = true; };'''
+
 
 class Case(relay.Case):
     def setUp(self):
@@ -56,3 +65,23 @@ class Case(relay.Case):
         done = subprocess.run([TRY, *words, (url or self.url) + path], capture_output=True, text=True, timeout=limit_s)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         return relay.Told(done.stdout)
+
+    def house_of(self, channel="push", settings="", **more):
+        made = self.house(top="channels = { %s = { %s }; };" % (channel, settings), **more)
+        made.make_spool()
+        return made
+
+    def by_http(self, path, more="", channel="push", **settings):
+        return self.house_of(channel, f'transport = "http"; url = "{self.url}{path}"; ca_file = "{self.authority.pem}"; '
+                             f'connections = 2; timeout = "5s"; {more}', **settings)
+
+    def drop(self, made, id="a", count=10, channel="push", content=CONTENT, more="", **columns):
+        columns.setdefault("mobile", lambda n: f"token-{n}")  # a column that serves as the token
+        address = 'address = "mobile";' if channel == "push" else ""
+        made.drop(id, {"recipients.csv": house.recipients(count, **columns), "dot.gif": b"GIF89a"},
+                  conf=DELIVERY % {"channel": channel, "address": address, "content": content, "more": more})
+
+    def results(self, made, id="a"):
+        """key -> (reference, verdict, code)"""
+        rows = made.cli("results", id, check=0).stdout.splitlines()[1:]
+        return {key: (reference, verdict, code) for key, reference, verdict, code, _ in (row.split(",") for row in rows)}
