@@ -165,31 +165,30 @@ void house_check_channels(const struct house *house, struct problems *problems)
 
 enum { BODY_BYTES_MAX = 64 * 1024 /* a request's template */ };
 
-static void read_body(struct house *house, struct house_channel *channel, struct problems *problems)
+static enum rc read_body(struct house *house, struct house_channel *channel, struct err *err)
 {
-    struct err err = {""};
     struct buf text = BUF_EMPTY;
     int fd = open(channel->body, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    enum rc rc = fd < 0 ? err_set(&err, RC_GONE, "cannot be opened")
-                        : fs_read_fd(fd, BODY_BYTES_MAX, &text, &err);
-    if (rc == RC_OK) {
+    /* A file that is not there is told by house_check_secrets, as the others are. */
+    enum rc rc = fd < 0 ? RC_OK : fs_read_fd(fd, BODY_BYTES_MAX, &text, err);
+    if (fd >= 0 && rc == RC_OK) {
         channel->body_text = arena_text(&house->memory->arena, buf_slice(&text));
-    }
-    if (channel->body_text == NULL) {
-        problems_add(problems, channel->at, "body %s: %s; correct the name, or leave it out",
-                     channel->body, rc == RC_OK ? "no memory" : err.text);
+        rc = channel->body_text == NULL ? err_set(err, RC_NOMEM, "out of memory") : RC_OK;
     }
     fs_drop(&fd);
     buf_release(&text);
+    return rc == RC_OK ? RC_OK : err_add(err, rc, "%s", channel->body);
 }
 
-void house_read_bodies(struct house *house, struct problems *problems)
+enum rc house_read_bodies(struct house *house, struct err *err)
 {
-    for (int kind = HOUSE_PUSH; kind <= HOUSE_INAPP; kind++) {
+    enum rc rc = RC_OK;
+    for (int kind = HOUSE_PUSH; rc == RC_OK && kind <= HOUSE_INAPP; kind++) {
         if (house->channels[kind].body != NULL) {
-            read_body(house, &house->channels[kind], problems);
+            rc = read_body(house, &house->channels[kind], err);
         }
     }
+    return rc;
 }
 
 /* --- secrets --- */
@@ -223,6 +222,10 @@ enum rc house_check_secrets(const struct house *house, struct problems *problems
         const struct house_channel *channel = &house->channels[kind];
         check_secret(channel, "token_file", channel->token_file, problems);
         check_secret(channel, "client_key_file", channel->client_key_file, problems);
+        if (channel->body != NULL && channel->body_text == NULL) {
+            problems_add(problems, channel->at,
+                         "body %s cannot be opened; make it, or correct the name", channel->body);
+        }
     }
     return problems_rc(problems, err);
 }

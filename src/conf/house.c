@@ -281,6 +281,7 @@ enum rc house_load(const char *path, struct house **out, struct problems *proble
     if (rc == RC_OK) {
         rc = settle_paths(house, root, &fault);
     }
+    rc = rc == RC_OK ? house_read_bodies(house, &fault) : rc;
     if (rc != RC_OK) {
         house_free(house);
         return err_set(err, rc, "%s", fault.text);
@@ -293,7 +294,6 @@ enum rc house_load(const char *path, struct house **out, struct problems *proble
     /* A file that could not be parsed says nothing of what is missing. */
     if (!loading.has_unread) {
         house_check(house, problems);
-        house_read_bodies(house, problems);
     }
     rc = problems_rc(problems, err);
     if (rc != RC_OK) {

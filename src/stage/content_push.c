@@ -81,6 +81,9 @@ enum rc content_push_open(const struct order *order, const struct content_wants 
             channel->body_text == NULL ? (struct slice){NULL, 0} : slice_of(channel->body_text),
         .request_file = channel->body == NULL ? "the built-in body" : channel->body,
     };
+    if (channel->body != NULL && channel->body_text == NULL) {
+        return err_set(err, RC_PERM, "%s: the channel's body cannot be opened", channel->body);
+    }
     if (content->datum_count > PUSH_DATA_MAX) {
         return err_set(err, RC_RANGE, "delivery.conf: data has more than %d values", PUSH_DATA_MAX);
     }

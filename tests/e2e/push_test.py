@@ -188,8 +188,8 @@ class Deliveries(pusher.Case):
         made.once()
         self.check_end(made, state="finished", sent=2, failed=3)
         self.assertEqual({key: (verdict, code) for key, (_, verdict, code) in self.results(made).items()}, {
-            "R000001": ("sent", "200"), "R000002": ("failed", "404"), "R000003": ("failed", "410"),
-            "R000004": ("failed", "400"), "R000005": ("sent", "200")})
+            "R000001": ("sent", "200"), "R000002": ("permanent", "404"), "R000003": ("permanent", "410"),
+            "R000004": ("permanent", "400"), "R000005": ("sent", "200")})
         quarantine = (made.spool / "quarantine/push.csv").read_text()
         self.assertEqual(sorted(line.split(",")[0] for line in quarantine.splitlines()[1:]), ["apns/Unregistered/410", "status/404"])
         self.drop(made, "b", count=5, mobile=lambda n: kinds[n])
@@ -252,6 +252,11 @@ class Deliveries(pusher.Case):
         done = made.check()
         self.assertEqual(done.returncode, 78)
         self.assertIn("can be read or changed by others", done.stderr)
+
+    def test_body_that_is_not_there_is_told_by_check(self):
+        done = self.house(top='channels = { push = { body = "nowhere.json"; }; };').check()
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stderr, r"postroom\.conf:\d+: body .*nowhere.json cannot be opened; make it")
 
 
 if __name__ == "__main__":
