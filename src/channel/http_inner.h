@@ -43,55 +43,56 @@ struct http {
     struct transport transport; /* first member */
     char *url;
     struct template *url_template; /* NULL: it is the same for all */
-    bool is_plain;
-    char host[HTTP_HOST_BYTES]; /* of the url: what the certificate has to carry */
+    char host[HTTP_HOST_BYTES];    /* of the url: what the certificate has to carry */
     struct buf ca;
     struct buf client;
     struct buf client_key;
-    int token_fd; /* our own; -1 */
+    char *token; /* "Authorization: Bearer ..."; NULL: none */
     int64_t token_looked_ns;
     int64_t token_stamp[3];
-    char *token;                  /* "Authorization: Bearer ..."; NULL: none */
     struct curl_slist *own;       /* the configured headers and ours */
     struct curl_slist with_token; /* token, then own */
+    int64_t timeout_ns;
+    int token_fd; /* borrowed; -1 */
     unsigned int connections;
     unsigned int rate;
-    int64_t timeout_ns;
+
+    unsigned int slot_count;
+    struct http_slot *slots;
+    unsigned int *waiting; /* ring of slot numbers */
+    unsigned int *unused;  /* stack of slot numbers */
+    unsigned int waiting_at;
+    unsigned int waiting_count;
+    unsigned int unused_count;
+    unsigned int begun;
+    unsigned int begun_present; /* of them by connections of the present generation */
+    unsigned int unclear;       /* of them ended HTTP_UNCLEAR */
 
     CURLM *multi;
     struct net_poll *poll; /* libcurl's sockets */
     int64_t timer_ns;      /* when libcurl wants to be called though they are silent; INT64_MAX */
-    bool is_h2;            /* every connection so far is HTTP/2 */
-    bool has_h1;           /* some are not */
-    bool is_stale;         /* connections are not trusted any more: the multi handle is made anew */
-    struct http_slot *slots;
-    unsigned int slot_count;
-    unsigned int *waiting; /* ring of slot numbers */
-    unsigned int waiting_at;
-    unsigned int waiting_count;
-    unsigned int *unused; /* stack of slot numbers */
-    unsigned int unused_count;
-    unsigned int begun;
-    unsigned int begun_present; /* of them by connections of the present generation */
+    uint64_t generation;
+    uint64_t refused_generation; /* the newest of which a request was refused */
+    int64_t backoff_ns;
+    int64_t next_try_ns;
+    int64_t next_send_ns; /* rate */
+    int64_t next_look_ns; /* for answers that do not come */
 
+    bool is_plain;
+    bool is_h2;     /* every connection so far is HTTP/2 */
+    bool has_h1;    /* some are not */
+    bool is_stale;  /* connections are not trusted any more: the multi handle is made anew */
     bool wants_all; /* every request is looked at by libcurl once, whatever its socket says */
     bool is_ready;  /* an answer came on the present connections: many may go */
     bool has_worked;
     bool is_recalled;
     bool is_closing;
     bool is_down;
-    uint64_t generation;
-    uint64_t refused_generation; /* the newest of which a request was refused */
-    unsigned int unclear;        /* requests that ended so */
-    int64_t backoff_ns;
-    int64_t next_try_ns;
-    int64_t next_send_ns; /* rate */
-    int64_t next_look_ns; /* for answers that do not come */
     char reason[TRANSPORT_REASON_BYTES];
 
+    unsigned int told_count;
     transport_told *told; /* during run */
     void *told_ctx;
-    unsigned int told_count;
 };
 
 /* How a request ended. */

@@ -19,7 +19,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void 
         net_poll_remove(http->poll, fd);
         return 0;
     }
-    return net_poll_watch(http->poll, fd, wanted, (void *)(intptr_t)fd, NULL) == RC_OK ? 0 : -1;
+    void *number = (void *)(intptr_t)fd; /* NOLINT(performance-no-int-to-ptr): never followed */
+    return net_poll_watch(http->poll, fd, wanted, number, NULL) == RC_OK ? 0 : -1;
 }
 
 static int set_timer(CURLM *multi, long timeout_ms, void *ctx)
