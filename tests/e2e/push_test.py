@@ -244,6 +244,24 @@ class Deliveries(pusher.Case):
         self.check_end(made, state="finished", sent=10, failed=0)
         self.assertNotIn("old", "".join(line for line in made.log().splitlines() if "401" in line))
 
+    def test_token_that_is_renewed_in_time_is_taken_up_by_a_worker_at_work(self):
+        self.peer()
+        token = self.dir / "token"
+        token.write_text("old\n")
+        os.chmod(token, 0o600)
+        made = self.by_http("/ok", f'token_file = "{token}"; rate = 4;')
+        self.drop(made, count=400)
+        made.start()
+        made.until(lambda: len(self.got()) > 2, "sending goes on")
+        other = self.dir / "token.new"
+        other.write_text("new\n")
+        os.chmod(other, 0o600)
+        other.rename(token)
+        made.until(lambda: self.got()[-1]["auth"] == "Bearer new", "the new token is used", 30)
+        made.stop()
+        keys = [one["key"] for one in self.got()]
+        self.assertEqual(len(keys), len(set(keys)))
+
     def test_secrets_that_others_can_read_are_refused_with_78(self):
         token = self.dir / "token"
         token.write_text("t\n")
