@@ -1,8 +1,8 @@
 /*
  * smtp - e-mail to a relay over several connections (transport.h)
  *
- * Up to two messages are under way on each connection (smtp_session.h), the others wait in the wires
- * (wires.h), which see to names, connections and back-off.
+ * Up to two messages are under way on each connection (smtp_session.h), the others wait in the
+ * wires (wires.h), which see to names, connections and back-off.
  */
 #ifndef POSTROOM_CHANNEL_SMTP_H
 #define POSTROOM_CHANNEL_SMTP_H
