@@ -26,6 +26,7 @@ SANITIZE ?=
 # guesses to be uninitialised then is looked at file by file, without.
 LTO ?= $(if $(SANITIZE),,$(if $(findstring gcc,$(CC)),-flto=auto -ffat-lto-objects))
 LTO_LINK = $(if $(LTO),$(LTO) $(OPTIMISE) -Wno-maybe-uninitialized)
+LTO_NOT = $(if $(LTO),-fno-lto)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 CMOCKA_LIBS := $(shell pkg-config --libs cmocka 2>/dev/null)
@@ -70,13 +71,13 @@ $(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(BUILD)/libpostroom.a
 $(BUILD)/tests/%: tests/%.c $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
 	$(call say,TEST $<)
-	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(filter-out $(LTO),$(CFLAGS_ALL)) $(LDFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(filter-out $(LTO),$(CFLAGS_ALL)) $(LTO_NOT) $(LDFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
 	    $(BUILD)/libpostroom.a $(CMOCKA_LIBS) $(PKG_LIBS)
 
 $(BUILD)/tools/%: tools/%.c $(BUILD)/libpostroom.a
 	@mkdir -p $(@D)
 	$(call say,TOOL $<)
-	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(LTO),$(CFLAGS_ALL)) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libpostroom.a $(PKG_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out $(LTO),$(CFLAGS_ALL)) $(LTO_NOT) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libpostroom.a $(PKG_LIBS)
 
 # Everything is built anew when compiler or flags change.
 $(BUILD)/flags: FORCE

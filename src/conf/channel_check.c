@@ -109,6 +109,11 @@ static void check_email(const struct house_channel *email, struct problems *prob
         problems_add(problems, email->at,
                      "email: unsubscribe.url does not begin with https:// (RFC 8058); correct it");
     }
+    if ((way->url != NULL || way->mailto != NULL) && way->secret_file == NULL) {
+        problems_add(problems, email->at,
+                     "email: unsubscribe has no secret_file: its tokens could be made by anybody; "
+                     "add a file of 32 random bytes");
+    }
     if (from.len > 0 && email->dkim.domain != NULL &&
         !domain_is_within(from, slice_of(email->dkim.domain))) {
         problems_warn(problems, email->at,

@@ -135,6 +135,12 @@ static void check_unsubscribe(const struct order_case *c, const struct house_uns
                      "unsubscribe: url does not begin with https:// (RFC 8058); correct it");
     }
     check_sender(c, way->mailto, "unsubscribe", &domain);
+    if ((way->url != NULL || way->mailto != NULL) &&
+        c->house->channels[HOUSE_EMAIL].unsubscribe.secret_file == NULL) {
+        problems_add(c->problems, at(c, "content", "unsubscribe"),
+                     "unsubscribe: channels.email.unsubscribe in etc/ has no secret_file, so that "
+                     "tokens could be made by anybody; have an administrator add one");
+    }
 }
 
 static void resolve_email(struct order_case *c)

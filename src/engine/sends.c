@@ -22,10 +22,12 @@ enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
 #define SEND_PAUSE_NS NS_PER_SECOND       /* after a fault, or from a relay that is away: doubled */
 #define SEND_PAUSES 8                     /* times: to some four minutes */
 
-/* What a send worker reads beside its delivery: the resolver's files and the system's trusted
- * certificates. */
-static const char *const SYSTEM_DIRS[] = {"/etc", "/usr/share/ca-certificates",
-                                          "/run/systemd/resolve"};
+/* What a send worker reads beside its delivery: the resolver's files, each where it leads, and the
+ * system's trusted certificates. Not all of /etc: our own keys may lie there. */
+static const char *const SYSTEM_PLACES[] = {
+    "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf", "/etc/host.conf",
+    "/etc/gai.conf",    "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
+    "/etc/ca-certificates"};
 
 struct sends {
     struct crew *crew;
@@ -134,11 +136,11 @@ static void look_at_lists(struct engine *engine)
 
 /* --- start --- */
 
-static void add_system_dirs(struct crew_batch *batch, int fds[], size_t *count)
+static void add_system_places(struct crew_batch *batch, int fds[], size_t *count)
 {
     *count = 0;
-    for (size_t i = 0; i < sizeof SYSTEM_DIRS / sizeof SYSTEM_DIRS[0]; i++) {
-        int fd = open(SYSTEM_DIRS[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof SYSTEM_PLACES / sizeof SYSTEM_PLACES[0]; i++) {
+        int fd = open(SYSTEM_PLACES[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd >= 0) {
             batch->dirs[batch->dir_count++] = (struct worker_dir){fd, WORKER_READ};
             fds[(*count)++] = fd;
@@ -165,14 +167,14 @@ static enum rc start_worker(struct engine *engine, struct send *send, struct err
 {
     static struct crew_batch batch;
     struct sends *sends = engine->sends;
-    int system_fds[sizeof SYSTEM_DIRS / sizeof SYSTEM_DIRS[0]];
+    int system_fds[sizeof SYSTEM_PLACES / sizeof SYSTEM_PLACES[0]];
     size_t system_count = 0;
     int channel = send->subject.order->channel;
     batch.kind = &sends->kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
     look_at_channel(engine, channel); /* before they are read; others may have read older ones */
     add_send(&batch, send);
-    add_system_dirs(&batch, system_fds, &system_count);
+    add_system_places(&batch, system_fds, &system_count);
     works_open_lists(engine, &batch);
     enum rc rc = crew_start(sends->crew, &batch, err);
     lists_close(&engine->env.lists);

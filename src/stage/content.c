@@ -108,7 +108,14 @@ static enum rc read_sources(struct sources *sources, const struct dkim *dkim, st
     const struct house_unsubscribe *unsubscribe =
         has_own ? &content->unsubscribe : &channel->unsubscribe;
     struct slice secret = sources->wants->unsubscribe_secret;
+    bool wants_token = unsubscribe->url != NULL || unsubscribe->mailto != NULL;
     size_t total = 0;
+    if (sources->wants->is_for_real && wants_token && secret.len == 0) {
+        /* Tokens of a secret that stands in our source could be made by anybody for anybody. */
+        return err_set(err, RC_PERM,
+                       "unsubscribe: channels.%s.unsubscribe has no secret_file; add one",
+                       house_channel_name(order->channel));
+    }
     struct mime_options *options = &sources->options;
     *options = (struct mime_options){
         .subject = inline_text(content->subject, "delivery.conf"),

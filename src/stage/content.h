@@ -21,7 +21,8 @@ struct content_wants {
     const struct house *house; /* the channel's sender, signature, unsubscribing */
     uint64_t revision;
     struct slice dkim_key;           /* PEM; empty: not signed (counting, previews) */
-    struct slice unsubscribe_secret; /* empty: a stand-in */
+    struct slice unsubscribe_secret; /* empty: a stand-in, but where is_for_real */
+    bool is_for_real;                /* these messages are sent: nothing may be a stand-in */
 };
 
 struct content;

@@ -209,19 +209,25 @@ static enum rc add_stock_entry(struct cost_book *book, const struct order *order
     return RC_OK;
 }
 
+struct pricing {
+    uint64_t quantity;
+    int64_t priced_ns; /* prices of that day */
+    int64_t at_ns;     /* the entry's day */
+};
+
 /* The entries of one delivery under a key, but for those that stand already. */
 static enum rc book_level(struct cost_book *book, const struct stage_env *env,
                           const struct order *order, const char *key_text, const char *level,
-                          uint64_t quantity, int64_t at_ns, struct cost_slot *out, struct err *err)
+                          const struct pricing *pricing, struct cost_slot *out, struct err *err)
 {
     struct cost_lines lines = COST_LINES_EMPTY;
     *out = (struct cost_slot){COST_NO_ENTRY, COST_NO_ENTRY};
-    enum rc rc = cost_of_order(order, quantity, at_ns, &lines, err);
+    enum rc rc = cost_of_order(order, pricing->quantity, pricing->priced_ns, &lines, err);
     if (rc != RC_OK) {
         return rc;
     }
     char date_text[CLOCK_DATE_BYTES];
-    clock_local_date(at_ns, date_text);
+    clock_local_date(pricing->at_ns, date_text);
     struct heading heading = {arena_text(&book->arena, slice_of(key_text)),
                               arena_text(&book->arena, slice_of(date_text)), level};
     bool has_cost = false;
@@ -248,8 +254,9 @@ enum rc cost_book_commit(struct cost_book *book, const struct stage_env *env,
                          int64_t at_ns, struct cost_slot *out, struct err *err)
 {
     char key[COST_KEY_BYTES];
-    return book_level(book, env, order, cost_key(order, round, key), "committed", quantity, at_ns,
-                      out, err);
+    struct pricing pricing = {quantity, at_ns, at_ns};
+    return book_level(book, env, order, cost_key(order, round, key), "committed", &pricing, out,
+                      err);
 }
 
 /* Costs and stock are two files: whichever is written first, a restart finds the other by its key.
@@ -302,22 +309,24 @@ enum rc cost_reverse(const struct stage_env *env, const struct order *order, uin
     return rc == RC_OK ? reverse_in(env->stock, key, date, err) : rc;
 }
 
+/* Only what can be priced and written is begun: the reversal comes behind everything that may say
+ * no. */
 enum rc cost_spend(const struct stage_env *env, const struct order *order, uint64_t round,
-                   uint64_t quantity, int64_t at_ns, struct err *err)
+                   uint64_t quantity, int64_t priced_ns, int64_t at_ns, struct err *err)
 {
     char key[COST_KEY_BYTES];
     struct cost_book book;
     struct cost_slot slot;
-    enum rc rc = cost_reverse(env, order, round, at_ns, err);
-    if (rc != RC_OK || quantity == 0) {
-        return rc;
-    }
-    rc = cost_book_open(1, &book, err);
+    enum rc rc = cost_book_open(1, &book, err);
     if (rc != RC_OK) {
         return rc;
     }
     (void)snprintf(key, sizeof key, "%s/spent/%llu", order->id, (unsigned long long)round);
-    rc = book_level(&book, env, order, key, "spent", quantity, at_ns, &slot, err);
+    if (quantity > 0) {
+        struct pricing pricing = {quantity, priced_ns, at_ns};
+        rc = book_level(&book, env, order, key, "spent", &pricing, &slot, err);
+    }
+    rc = rc == RC_OK ? cost_reverse(env, order, round, at_ns, err) : rc;
     rc = rc == RC_OK ? cost_book_append(&book, env, err) : rc;
     cost_book_release(&book);
     return rc;

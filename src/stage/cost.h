@@ -75,12 +75,14 @@ enum rc cost_reverse(const struct stage_env *env, const struct order *order, uin
  * cost_spend - the end of an online delivery: what was committed is reversed, what was really sent
  * is `spent`, keyed "ID/spent/N", unless that was done
  *
- * quantity  messages sent; 0: nothing is spent
+ * quantity   messages sent; 0: nothing is spent
+ * priced_ns  when its costs were committed: prices are those of that day, also where it ends later
  * Returns   RC_OK, also when nothing had been booked; RC_PERM, RC_RANGE as cost_of_order; RC_TEMP,
  * RC_IO, RC_CORRUPT, RC_NOMEM
  */
 enum rc cost_spend(const struct stage_env *env, const struct order *order, uint64_t round,
-                   uint64_t quantity, int64_t at_ns, struct err *err) MUST_CHECK;
+                   uint64_t quantity, int64_t priced_ns, int64_t at_ns,
+                   struct err *err) MUST_CHECK;
 
 /* cost_is_reversed - the entries of that extraction are reversed; RC_IO, RC_CORRUPT a ledger cannot
  * be read */

@@ -47,7 +47,7 @@ static enum rc recover_delivery(void *ctx, const char *id)
         r->err = err;
         return rc;
     }
-    if (rc != RC_OK && rc != RC_CORRUPT && rc != RC_PERM) {
+    if (rc != RC_OK && rc != RC_CORRUPT) {
         r->fn(r->ctx, id, STATE_TARGET_READY, true);
     } else if (rc != RC_OK) {
         log_event(LOG_LEVEL_ERROR, "delivery-set-aside", id, "reason=\"%s\"", err.text);

@@ -18,34 +18,49 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    UNREACHABLE_MAX = 1000000 /* addresses taken over at once; the rest at the next settling */
-};
+enum { UNREACHABLE_MAX = 100000 /* addresses taken over at once, then the next */ };
 
 /* --- begin --- */
 
-static enum rc open_key(const char *path, const char *what, int *out, struct err *err)
+/* A file of the channel, opened for the worker. What is empty is a half-made rotation: to go on
+ * without the key that somebody set would be to send otherwise than they said. */
+static enum rc open_key(const char *path, const char *what, bool is_secret, int *out,
+                        struct err *err)
 {
+    struct stat status;
     *out = -1;
     if (path == NULL || path[0] == '\0') {
         return RC_OK;
     }
     *out = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    return *out >= 0 ? RC_OK
-                     : err_set(err, RC_TEMP, "%s %s cannot be opened; nothing is sent without it",
-                               what, path);
+    if (*out < 0 || fstat(*out, &status) != 0) {
+        return err_set(err, RC_TEMP, "%s %s cannot be opened; nothing is sent without it", what,
+                       path);
+    }
+    if (!S_ISREG(status.st_mode) || status.st_size == 0) {
+        return err_set(err, RC_TEMP, "%s %s is empty or no file; nothing is sent without it", what,
+                       path);
+    }
+    if (is_secret && (status.st_mode & S_IRWXO) != 0) {
+        return err_set(err, RC_TEMP, "%s %s can be read or changed by others; chmod o= it", what,
+                       path);
+    }
+    return RC_OK;
 }
 
 static enum rc open_keys(const struct house_channel *channel, struct send_keys *keys,
                          struct err *err)
 {
-    enum rc rc = open_key(channel->ca_file, "ca_file", &keys->ca_fd, err);
-    rc = rc == RC_OK ? open_key(channel->password_file, "password_file", &keys->password_fd, err)
+    enum rc rc = open_key(channel->ca_file, "ca_file", false, &keys->ca_fd, err);
+    rc = rc == RC_OK
+             ? open_key(channel->password_file, "password_file", true, &keys->password_fd, err)
+             : rc;
+    rc = rc == RC_OK ? open_key(channel->dkim.key_file, "dkim.key_file", true, &keys->dkim_fd, err)
                      : rc;
-    rc = rc == RC_OK ? open_key(channel->dkim.key_file, "dkim.key_file", &keys->dkim_fd, err) : rc;
-    return rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file",
+    return rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file", true,
                                   &keys->unsubscribe_fd, err)
                        : rc;
 }
@@ -178,11 +193,16 @@ static enum rc take_unreachable(const struct stage_env *env, const struct subjec
         return err_set(err, RC_NOMEM, "no memory for addresses");
     }
     rc = rc == RC_OK ? csv_cursor_open(fd, name, ',', &cursor, err) : rc;
-    rc = rc == RC_OK ? add_unreachable(cursor, subject->id, &arena, entries, &count, err) : rc;
-    if (rc == RC_OK && count > 0) {
-        rc = quarantine_add(spool_dir(env->spool, SPOOL_QUARANTINE), channel, entries, count, NULL,
-                            err);
-    }
+    do {
+        count = 0;
+        rc = rc == RC_OK ? add_unreachable(cursor, subject->id, &arena, entries, &count, err) : rc;
+        if (rc == RC_OK && count > 0) {
+            rc = quarantine_add(spool_dir(env->spool, SPOOL_QUARANTINE), channel, entries, count,
+                                NULL, err);
+        }
+    } while (rc == RC_OK && count == UNREACHABLE_MAX);
+    /* A quarantine that somebody has to mend is no fault of this delivery: it waits for that. */
+    rc = rc == RC_PERM || rc == RC_RANGE ? RC_TEMP : rc;
     rc = rc == RC_OK ? fs_remove(subject->dirfd, name, err) : rc;
     csv_cursor_free(cursor);
     arena_release(&arena);
@@ -208,9 +228,13 @@ enum rc send_spend(const struct stage_env *env, const struct subject *subject, i
     if (subject->view.extraction_round == 0) {
         return RC_OK;
     }
-    enum rc rc = load_table(subject, &table, err);
+    enum rc rc = take_unreachable(env, subject, err); /* nothing looks at done/ again */
+    if (rc != RC_OK) {
+        return rc;
+    }
+    rc = load_table(subject, &table, err);
     rc = rc == RC_OK ? cost_spend(env, subject->order, subject->view.extraction_round,
-                                  table.counts[PROGRESS_SENT], now_ns, err)
+                                  table.counts[PROGRESS_SENT], subject->view.fixed_ns, now_ns, err)
                      : rc;
     progress_table_release(&table);
     return rc;
@@ -219,7 +243,8 @@ enum rc send_spend(const struct stage_env *env, const struct subject *subject, i
 static enum rc say_end(struct subject *subject, const uint32_t *counts, int64_t now_ns,
                        struct err *err)
 {
-    bool is_late = counts[PROGRESS_SENT] == 0 && counts[PROGRESS_EXPIRED] > 0;
+    uint64_t perhaps = (uint64_t)counts[PROGRESS_UNCERTAIN] + counts[PROGRESS_HELD];
+    bool is_late = counts[PROGRESS_SENT] + perhaps == 0 && counts[PROGRESS_EXPIRED] > 0;
     enum delivery_event event = is_late ? EVENT_FAILED : EVENT_FINISHED;
     enum delivery_state next = STATE_NONE;
     enum rc rc = subject_next(subject, event, &next, err);
@@ -231,8 +256,7 @@ static enum rc say_end(struct subject *subject, const uint32_t *counts, int64_t 
     journal_put_text(&writer, "state", state_name(next));
     journal_put_u64(&writer, "sent", counts[PROGRESS_SENT]);
     journal_put_u64(&writer, "failed", counts[PROGRESS_PERMANENT]);
-    journal_put_u64(&writer, "uncertain",
-                    (uint64_t)counts[PROGRESS_UNCERTAIN] + counts[PROGRESS_HELD]);
+    journal_put_u64(&writer, "uncertain", perhaps);
     journal_put_u64(&writer, "expired", counts[PROGRESS_EXPIRED]);
     journal_put_u64(&writer, "suppressed", counts[PROGRESS_SUPPRESSED]);
     if (is_late) {
@@ -263,7 +287,7 @@ enum rc send_settle(const struct stage_env *env, struct subject *subject, int64_
     rc = rc == RC_OK ? load_table(subject, &table, err) : rc;
     if (rc == RC_OK && subject->view.state == STATE_SENDING && is_over(&table)) {
         rc = cost_spend(env, subject->order, subject->view.extraction_round,
-                        table.counts[PROGRESS_SENT], now_ns, err);
+                        table.counts[PROGRESS_SENT], subject->view.fixed_ns, now_ns, err);
         rc = rc == RC_OK ? say_end(subject, table.counts, now_ns, err) : rc;
         rc = rc == RC_OK ? spool_sync(env->spool, err) : rc; /* nothing looks at done/ again */
         rc = rc == RC_OK ? subject_move(env, subject, err) : rc;

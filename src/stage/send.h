@@ -72,8 +72,9 @@ void send_work(struct send *send, struct stage_report *report, struct progress_c
 enum rc send_settle(const struct stage_env *env, struct subject *subject, int64_t now_ns,
                     bool *out_is_over, struct err *err) MUST_CHECK;
 
-/* send_spend - the money of a sending that ends: what was committed is reversed, what was really
- * sent is spent. For `stop`, too; may run twice. Results as cost_spend */
+/* send_spend - who failed for good into quarantine, and the money of a sending that ends: what was
+ * committed is reversed, what was really sent is spent. For `stop`, too; may run twice. Results as
+ * cost_spend */
 enum rc send_spend(const struct stage_env *env, const struct subject *subject, int64_t now_ns,
                    struct err *err) MUST_CHECK;
 

@@ -119,6 +119,7 @@ static enum rc open_content(struct sending *sending, struct err *err)
                                       .house = sending->send->env->house,
                                       .revision = sending->send->subject.view.revision,
                                       .dkim_key = {buf_text(&dkim), dkim.len},
+                                      .is_for_real = true,
                                       .unsubscribe_secret = {buf_text(&secret), secret.len}};
         rc = content_open(sending->order, &wants, columns, count, &sending->content, err);
     }

@@ -47,35 +47,39 @@ static struct slice place_of(const struct buf *row, size_t *at, size_t len)
     return place;
 }
 
+static struct slice *room_for_fields(struct send_draft *draft, size_t count)
+{
+    if (count > draft->field_room) {
+        free(draft->fields);
+        draft->fields = calloc(count, sizeof *draft->fields);
+        draft->field_room = draft->fields == NULL ? 0 : count;
+    }
+    return draft->fields;
+}
+
 enum rc send_draft_fill(struct send_draft *draft, const struct recipient *recipient,
                         struct err *err)
 {
     size_t count = recipient->count;
-    if (count > draft->field_room) {
-        struct slice *fields = realloc(draft->fields, count * sizeof *fields);
-        if (fields == NULL) {
-            return err_set(err, RC_NOMEM, "no memory for a recipient");
-        }
-        draft->fields = fields;
-        draft->field_room = count;
-    }
+    struct slice *fields = room_for_fields(draft, count);
+    size_t at = 0;
     buf_clear(&draft->row);
     buf_add_slice(&draft->row, recipient->key);
     buf_add_slice(&draft->row, recipient->address);
     for (size_t i = 0; i < count; i++) {
         buf_add_slice(&draft->row, recipient->fields[i]);
     }
-    if (buf_ok(&draft->row, err) != RC_OK) {
-        return RC_NOMEM;
+    if (buf_ok(&draft->row, err) != RC_OK || (count > 0 && fields == NULL)) {
+        return err_set(err, RC_NOMEM, "no memory for a recipient");
     }
-    size_t at = 0; /* the buffer has stopped moving */
+    /* The buffer has stopped moving. */
     draft->recipient = *recipient;
     draft->recipient.key = place_of(&draft->row, &at, recipient->key.len);
     draft->recipient.address = place_of(&draft->row, &at, recipient->address.len);
     for (size_t i = 0; i < count; i++) {
-        draft->fields[i] = place_of(&draft->row, &at, recipient->fields[i].len);
+        fields[i] = place_of(&draft->row, &at, recipient->fields[i].len);
     }
-    draft->recipient.fields = draft->fields;
+    draft->recipient.fields = fields;
     return RC_OK;
 }
 

@@ -419,20 +419,30 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     return rc;
 }
 
-void send_work(struct send *send, struct stage_report *report, struct progress_cell *cell)
+static struct sending *sending_new(struct send *send, struct progress_cell *cell)
 {
-    struct err err = {{0}};
     struct sending *sending = calloc(1, sizeof *sending);
-    enum rc rc = sending == NULL ? err_set(&err, RC_NOMEM, "no memory for a sending") : RC_OK;
-    if (rc == RC_OK) {
+    if (sending != NULL) {
         sending->send = send;
         sending->order = send->subject.order;
+        sending->channel = &send->env->house->channels[sending->order->channel];
         sending->cell = cell;
         sending->list_fd = -1;
         sending->bell = BELL_NONE;
         sending->cursor = 1;
         sending->date_s = send->date_ns / NS_PER_SECOND;
-        sending->channel = &send->env->house->channels[sending->order->channel];
+    }
+    return sending;
+}
+
+void send_work(struct send *send, struct stage_report *report, struct progress_cell *cell)
+{
+    struct err err = {{0}};
+    enum rc rc = RC_NOMEM;
+    struct sending *sending = sending_new(send, cell);
+    if (sending == NULL) {
+        rc = err_set(&err, RC_NOMEM, "no memory for a sending");
+    } else {
         rc = send_all(sending, report, &err);
         sending_close(sending);
         free(sending);

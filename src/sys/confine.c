@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -287,6 +288,19 @@ static void deny_list(struct filter *filter, const int *calls, size_t count)
 }
 
 #ifdef OUR_ARCHITECTURE
+/* Sockets of the internet, and the kernel's list of our addresses, which the resolver asks for: no
+ * way to the databases and agents that listen on this machine by a path. */
+static void allow_internet(struct filter *filter)
+{
+    put(filter, IF_EQUAL, SYS_socket, 0, 6);
+    put(filter, LOAD, ARGUMENT(0), 0, 0);
+    put(filter, IF_EQUAL, AF_INET, 3, 0);
+    put(filter, IF_EQUAL, AF_INET6, 2, 0);
+    put(filter, IF_EQUAL, AF_NETLINK, 1, 0);
+    put(filter, RETURN, DENY(EAFNOSUPPORT), 0, 0);
+    put(filter, RETURN, SECCOMP_RET_ALLOW, 0, 0);
+}
+
 static void build_filter(struct filter *filter, bool may_connect)
 {
     put(filter, LOAD, offsetof(struct seccomp_data, arch), 0, 0);
@@ -301,6 +315,8 @@ static void build_filter(struct filter *filter, bool may_connect)
     if (!may_connect) {
         deny_list(filter, denied_without_network,
                   sizeof denied_without_network / sizeof denied_without_network[0]);
+    } else {
+        allow_internet(filter);
     }
     /* clone3 hides its flags in memory; the C library falls back to clone on ENOSYS. */
     put(filter, IF_EQUAL, SYS_clone3, 0, 1);

@@ -18,6 +18,7 @@ import time
 import zipfile
 
 import house
+import sending
 
 ROWS, SEED = 20000, 31
 CHANCE = 20270301  # of the wall-clock kills
@@ -93,17 +94,9 @@ def entries(path):
     return out
 
 
-class Crash(house.Case):
-    recipients = None
+class Killed(house.Case):
+    """A daemon killed at a point of its work, and what must hold of every spool then."""
 
-    def files(self):
-        if Crash.recipients is None:
-            Crash.recipients = {"recipients.csv": generated(str(ROWS), str(SEED)),
-                                "suppressed.csv": generated("--suppressed", str(ROWS), str(SEED)),
-                                "seeds.csv": generated("--seeds")}
-        return Crash.recipients
-
-    # -- killing
     def killed(self, made, calls, path="", when=1):
         """postroomd --once, killed at the entry of the when-th of these calls on spool/path (None: on anything). False:
         it ended well before."""
@@ -135,6 +128,18 @@ class Crash(house.Case):
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [a-z-]+ [A-Za-z0-9._-]+( [a-z0-9]+=.*)?$")
         return collections.Counter(line.split()[1] for line in lines)
 
+
+class Crash(Killed):
+    recipients = None
+
+    def files(self):
+        if Crash.recipients is None:
+            Crash.recipients = {"recipients.csv": generated(str(ROWS), str(SEED)),
+                                "suppressed.csv": generated("--suppressed", str(ROWS), str(SEED)),
+                                "seeds.csv": generated("--seeds")}
+        return Crash.recipients
+
+    # -- what must hold
     def data_digest(self, made, id="d1"):
         path, = [p for p in made.pickup() if f"_{id}_" in p.name]
         line = path.with_name(path.name + ".sha256").read_text().split()
@@ -363,6 +368,97 @@ class Crash(house.Case):
             keys = [key for key, _ in entries(made.spool / f"ledger/{ledger}.journal")]
             self.assertEqual(sorted(keys), sorted(more + [f"d{n}/extraction/1" for n in range(count)]), ledger)
         self.assertTrue(any(0 < s[0] < count or s[1] or s[2] for s in states), "no kill came in mid-work")
+
+
+# The same of a delivery that is sent, by e-mail; its worker is not at work at any of these points.
+SENDING_POINTS = [
+    ("line sending", WRITE, "pending/e1/journal", 2, " sending "),
+    ("move to outbox", RENAME, "outbox/deliveries", 1, '/outbox/deliveries>, "e1"'),
+    ("sync of the list", SYNC, "", 5, "syncfs"),
+    ("list whole", RENAME, "outbox/deliveries/e1", 1, '"sending.tmp"'),
+    ("sync behind it", SYNC, "", 6, "syncfs"),
+    ("cost line", WRITE, "ledger/cost.journal", 1, "(e1/sending/1)"),
+    ("sync of the cost line", SYNC, "ledger/cost.journal", 1, "fdatasync"),
+    ("line fixed", WRITE, "outbox/deliveries/e1/journal", 1, " fixed "),
+    ("who could not be reached", RENAME, "quarantine", 1, '"email.csv"'),
+    ("removal of the note of it", "unlinkat", "outbox/deliveries/e1", 2, '"sending/email.csv"'),
+    ("reversal", WRITE, "ledger/cost.journal", 2, "(e1/sending/1/reversed)"),
+    ("what was spent", WRITE, "ledger/cost.journal", 3, "(e1/spent/1)"),
+    ("line finished", WRITE, "outbox/deliveries/e1/journal", 2, " finished "),
+    ("sync of the end", SYNC, "", 8, "syncfs"),
+    ("move to done", RENAME, "done", 1, '/done>, "e1"'),
+]
+
+
+class CrashOfSending(Killed, sending.Case):
+    def post_office(self):
+        return self.office(at_rcpt=lambda to, nth: "550 5.1.1 no such user" if to == "r3@example.net" else "250 ok")
+
+    def ended(self, made, office, state="finished"):
+        """What must be the same with and without a kill."""
+        self.assertEqual((made.place("e1"), self.state(made, "e1"), made.refused()), (["done"], state, {}))
+        for door in ("inbox", "approved", "run/intake", "pending", "outbox/deliveries"):
+            self.assertEqual(list((made.spool / door).iterdir()), [], door)
+        self.assertEqual(len(office.to()), len(set(office.to())), "somebody got it twice")
+        events = self.events(made, "e1")
+        self.assertEqual((events["taken"], events["sending"], events["fixed"], events[state]), (1, 1, 1, 1))
+        self.assertFalse((made.where("e1") / "sending.tmp").exists())
+        known = made.spool / "quarantine/email.csv"
+        rows = [row.split(",")[0] for row in known.read_text().splitlines()] if known.exists() else []
+        return {"cost": entries(made.spool / "ledger/cost.journal"), "got": sorted(office.to()), "known": rows,
+                "list": (made.where("e1") / "sending/recipients.csv").read_bytes(), "results": self.results(made, "e1")}
+
+    def test_killed_at_chosen_points_of_a_sending__ends_as_if_it_had_not_been(self):
+        self.need("strace")
+        wanted = None
+        for name, calls, path, when, end in [("nobody", None, None, 0, None)] + SENDING_POINTS:
+            with self.subTest(name):
+                office = self.post_office()
+                made = self.post(office.port)
+                self.drop(made, "e1")
+                if calls:
+                    self.assertTrue(self.killed(made, calls, path, when), "the daemon never came to this point")
+                    call = [line for line in (made.dir / "trace").read_text().splitlines() if line.endswith(" = ?")][-1]
+                    self.assertIn(end, call, "another call than was meant: choose its number anew")
+                    self.killed(made, "renameat2", None, 1)
+                    self.killed(made, SYNC, "", 1)
+                self.settle(made)
+                got = self.ended(made, office)
+                wanted = wanted or got
+                self.assertEqual(got, wanted)
+        self.assertEqual([key for key, _ in wanted["cost"]], ["e1/sending/1", "e1/sending/1/reversed", "e1/spent/1"])
+        self.assertEqual((len(wanted["got"]), wanted["known"]), (9, ["address", "r3@example.net"]))
+
+    def test_killed_while_a_sending_is_stopped__what_was_sent_is_spent_once(self):
+        self.need("strace")
+        for name, calls, path, when in (
+                ("before the move", RENAME, "approved", 1), ("reversal", WRITE, "ledger/cost.journal", 1),
+                ("spent", WRITE, "ledger/cost.journal", 2), ("sync of it", SYNC, "ledger/cost.journal", 2),
+                ("line", WRITE, "outbox/deliveries/e1/journal", 1), ("move to done", RENAME, "done", 1)):
+            with self.subTest(name):
+                office = self.office()
+                made = self.post(office.port)
+                self.drop(made, "e1", more='waves = { size = 3; every = "1h"; };')
+                restart(made)
+                self.assertEqual((self.state(made, "e1"), len(office.got)), ("sending", 3))
+                made.decide("e1", "delivery", "stop")
+                self.assertTrue(self.killed(made, calls, path, when), "the daemon never came to this point")
+                self.settle(made)
+                got = self.ended(made, office, "stopped")
+                self.assertEqual([key for key, _ in got["cost"]], ["e1/sending/1", "e1/sending/1/reversed", "e1/spent/1"])
+                self.assertIn("0.03 EUR", " ".join(got["cost"][2][1]))
+                self.assertEqual(len(got["got"]), 3)
+
+    def test_stopped_before_who_could_not_be_reached_was_taken_over__is_in_quarantine_all_the_same(self):
+        self.need("strace")
+        office = self.post_office()
+        made = self.post(office.port)
+        self.drop(made, "e1", more='waves = { size = 3; every = "1h"; };')
+        self.assertTrue(self.killed(made, RENAME, "quarantine", 1), "the daemon never came to this point")
+        made.decide("e1", "delivery", "stop")
+        self.settle(made)
+        self.assertEqual(self.ended(made, office, "stopped")["known"], ["address", "r3@example.net"])
+        self.assertFalse((made.where("e1") / "sending/email.csv").exists())
 
 
 if __name__ == "__main__":

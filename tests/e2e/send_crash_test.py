@@ -16,7 +16,7 @@ import sending
 
 COUNT = 5000
 KILLS = 4
-RUNS = int(os.environ.get("POSTROOM_CRASH_RUNS", 6 if not house.SAN else 2))
+RUNS = int(os.environ.get("POSTROOM_CRASH_RUNS", 6 if not house.SAN else 3))
 SEED = 20270301
 
 

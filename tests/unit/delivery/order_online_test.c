@@ -10,6 +10,9 @@
 #define SMS "campaign = \"spring-2027\"; channel = \"sms\";\n" TARGET
 #define PUSH "campaign = \"spring-2027\"; channel = \"push\";\n" TARGET
 
+/* Whoever unsubscribes is known by a token, which is made with a secret of the house. */
+#define SECRET "channels = { email = { unsubscribe = { secret_file = \"secret\"; }; }; };\n"
+
 #define FULL                                                                                       \
     ABOUT TARGET                                                                                   \
         "content = { subject = \"Caf\xC3\xA9 \xF0\x9F\x93\xAE {{first_name}}, \\\"now\\\"\";\n"    \
@@ -50,7 +53,7 @@ static void order_read__minimal_email__needs_no_service_and_is_to_be_confirmed(v
 static void order_read__every_setting_of_an_email__is_taken_and_frozen(void **state)
 {
     (void)state;
-    struct house *house = load_house(SAMPLE_HOUSE);
+    struct house *house = load_house(SAMPLE_HOUSE SECRET);
     struct order *order = takes(house, &ALICE, FULL);
     house_free(house);
     const struct order_content *content = &order->content;
@@ -156,7 +159,7 @@ static void order_read__content_of_layers__is_merged_and_other_channels_part_lef
 {
     (void)state;
     struct house *house = load_house(
-        SAMPLE_GLOBALS SAMPLE_PEOPLE SAMPLE_PROVIDERS
+        SAMPLE_GLOBALS SAMPLE_PEOPLE SAMPLE_PROVIDERS SECRET
         "defaults = { content = { " FROM " sender = \"Shop\"; body = \"b\"; unsubscribe = { "
         "mailto = \"o@example.net\"; }; }; waves = { size = 5; every = \"1h\"; }; };\n"
         "campaigns = ( { name = \"spring-2027\"; programme = \"loyalty\"; owner = \"alice\";\n"
@@ -208,6 +211,8 @@ static void order_read__content_that_cannot_be_sent__is_refused_with_line(void *
         {WITH("subject = \"S\"; text = \"t\"; reply_to = \"x\";" FROM), "reply_to: 'x' is no mail"},
         {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { url = \"http://x\"; };" FROM),
          "url does not begin with https://"},
+        {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { url = \"https://x\"; };" FROM),
+         "unsubscribe: channels.email.unsubscribe in etc/ has no secret_file"},
         {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { mailto = \"x\"; };" FROM),
          "unsubscribe: 'x' is no mail address"},
         {WITH("subject = \"S\"; text = \"t\"; unsubscribe = { secret_file = \"x\"; };" FROM),
@@ -301,7 +306,7 @@ static void order_files__of_an_email__have_their_roles(void **state)
         {"r.csv", ORDER_FILE_RECIPIENTS}, {"m.html", ORDER_FILE_CONTENT},
         {"m.txt", ORDER_FILE_CONTENT},    {"a.gif", ORDER_FILE_IMAGE},
         {"b.png", ORDER_FILE_IMAGE},      {"terms.pdf", ORDER_FILE_ATTACHMENT}};
-    struct house *house = load_house(SAMPLE_HOUSE);
+    struct house *house = load_house(SAMPLE_HOUSE SECRET);
     struct order *order = takes(house, &ALICE, FULL);
     assert_int_equal(order_files(order, files), 6);
     for (size_t i = 0; i < 6; i++) {

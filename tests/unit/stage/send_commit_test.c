@@ -5,6 +5,7 @@
 
 #include "base/instant.h"
 #include "stage/send_commit.h"
+#include "sys/clock.h"
 #include "sys/fault.h"
 
 #include <errno.h>
@@ -120,6 +121,10 @@ static void send_commit_free__disk_is_full__does_not_wait_for_it(void **state)
     intends(desk, 1);
     fault_at(FAULT_WRITE, 1, ENOSPC, FAULT_FOREVER);
     begins(desk);
+    for (int i = 0; i < 10000 && fault_count(FAULT_WRITE) == 0; i++) {
+        clock_pause_ms(1); /* it is at it */
+    }
+    assert_true(send_commit_is_busy(desk->commit));
     send_commit_free(desk->commit); /* else 5 minutes */
     desk->commit = NULL;
     fault_clear();

@@ -251,18 +251,22 @@ static int try_network(void *ctx, int report_fd)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     say(report_fd, "socket", fd >= 0 ? 0 : errno);
     say(report_fd, "listen", listen(fd, 1) == 0 ? 0 : errno);
+    say(report_fd, "inet6", socket(AF_INET6, SOCK_STREAM, 0) >= 0 ? 0 : errno);
+    say(report_fd, "netlink", socket(AF_NETLINK, SOCK_RAW, 0) >= 0 ? 0 : errno);
+    say(report_fd, "unix", socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno);
     return 0;
 }
 
-static void worker_start__may_connect__has_sockets_but_no_listen(void **state)
+static void worker_start__may_connect__has_internet_sockets_but_no_listen(void **state)
 {
     (void)state;
     char report[256];
-    char expected[64];
+    char expected[128];
     skip_unless(worker_probe().has_seccomp, "this kernel has no seccomp filters");
     struct worker_options options = {.name = "pr-test", .body = try_network, .may_connect = true};
     assert_int_equal(run_worker(&options, report, sizeof report), 0);
-    (void)snprintf(expected, sizeof expected, "socket=0 listen=%d ", EPERM);
+    (void)snprintf(expected, sizeof expected, "socket=0 listen=%d inet6=0 netlink=0 unix=%d ",
+                   EPERM, EAFNOSUPPORT);
     assert_string_equal(report, expected);
 }
 
@@ -448,7 +452,7 @@ int main(void)
         cmocka_unit_test(worker_kill__running__ends_it),
         with_place(worker_start__files_outside_its_directories__are_denied),
         cmocka_unit_test(worker_start__sockets_programs_tracing__are_denied),
-        cmocka_unit_test(worker_start__may_connect__has_sockets_but_no_listen),
+        cmocka_unit_test(worker_start__may_connect__has_internet_sockets_but_no_listen),
         cmocka_unit_test(worker_start__threads__are_usable),
         with_place(worker_start__other_descriptors__are_closed),
         cmocka_unit_test(worker_start__bad_options__are_refused),
