@@ -1,6 +1,6 @@
 /*
- * smtp-try - sends test messages through the e-mail transport and prints every verdict: for tests
- * and measuring
+ * smtp-try - sends test messages through a transport that connects and prints every verdict: for
+ * tests and measuring
  *
  *     smtp-try [OPTION=VALUE]... HOST PORT
  *
@@ -8,11 +8,14 @@
  *   address=IP (where HOST is said to be)  helo=NAME  connections=N  queue=N  rate=N max-messages=N
  *   timeout-ms=N  count=N  size=BYTES  file=FILE (one whole message)  from=ADDRESS  to=ADDRESS (%d
  * is the number)  utf8=1  give-up-ms=N (close after that long)  again=1 (submit again what came
- * back untried) quiet=1 (only the last line) A line for each verdict: NUMBER VERDICT CODE a|- TEXT
- * (a: about the recipient); `down REASON` when that changes; last: counts.
+ * back untried) quiet=1 (only the last line)  protocol=smpp (text messages: window=N  text=UTF-8
+ * user is the system_id  receipts=1: `receipt ID FATE NUMBER` for each)  A line for each verdict:
+ * NUMBER VERDICT CODE a|- TEXT (a: about the recipient); `down REASON` when that changes; last:
+ * counts.
  */
 #include "base/buf.h"
 #include "base/number.h"
+#include "channel/smpp.h"
 #include "channel/smtp.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -31,7 +34,8 @@ struct trial {
     struct buf ca, cert, key, password, message;
     const char *from, *to;
     uint64_t count, size, give_up_ms;
-    bool is_quiet, is_again, is_utf8;
+    unsigned int window;
+    bool is_quiet, is_again, is_utf8, is_smpp, has_receipts;
     uint64_t begun, told, of[VERDICTS];
     struct {
         uint64_t number;
@@ -98,6 +102,10 @@ static bool set_text(struct trial *trial, const char *name, const char *value)
         trial->from = value;
     } else if (strcmp(name, "to") == 0) {
         trial->to = value;
+    } else if (strcmp(name, "text") == 0) {
+        buf_add_text(&trial->message, value);
+    } else if (strcmp(name, "protocol") == 0) {
+        trial->is_smpp = strcmp(value, "smpp") == 0;
     } else {
         return false;
     }
@@ -131,6 +139,10 @@ static void set(struct trial *trial, const char *name, const char *value)
         trial->is_again = n != 0;
     } else if (strcmp(name, "quiet") == 0) {
         trial->is_quiet = n != 0;
+    } else if (strcmp(name, "window") == 0) {
+        trial->window = (unsigned int)n;
+    } else if (strcmp(name, "receipts") == 0) {
+        trial->has_receipts = n != 0;
     } else if (strcmp(name, "utf8") == 0) {
         trial->is_utf8 = n != 0;
     } else {
@@ -254,13 +266,43 @@ static void send_all(struct trial *trial, struct transport *t)
                  (double)trial->of[VERDICT_SENT] / seconds, (double)clock() / CLOCKS_PER_SEC);
 }
 
+static void receipt(void *ctx, const struct smpp_receipt *told_of)
+{
+    static const char *const fates[] = {"under-way", "delivered", "failed"};
+    (void)ctx;
+    (void)printf("receipt %.*s %s %.*s\n", (int)told_of->id.len, told_of->id.ptr,
+                 fates[told_of->fate], (int)told_of->to.len, told_of->to.ptr);
+}
+
+static enum rc open_trial(struct trial *trial, struct transport **out, struct err *err)
+{
+    const struct smtp_options *smtp = &trial->smtp;
+    const struct smpp_options smpp = {.host = smtp->host,
+                                      .port = smtp->port,
+                                      .is_plain = smtp->tls == SMTP_TLS_NONE,
+                                      .ca_pem = smtp->ca_pem,
+                                      .client_pem = smtp->client_pem,
+                                      .client_key_pem = smtp->client_key_pem,
+                                      .system_id = smtp->user,
+                                      .password = smtp->password,
+                                      .addresses = smtp->addresses,
+                                      .connections = smtp->connections,
+                                      .window = trial->window,
+                                      .queue = smtp->queue,
+                                      .rate = smtp->rate,
+                                      .timeout_ns = smtp->timeout_ns,
+                                      .receipt = trial->has_receipts ? receipt : NULL};
+    return trial->is_smpp ? smpp_open(&smpp, out, err) : smtp_open(smtp, out, err);
+}
+
 int main(int argc, char **argv)
 {
     struct trial trial = {.smtp = {.connections = 1},
                           .from = "shop@example.net",
                           .to = "r%d@example.net",
                           .count = 1,
-                          .size = 2048};
+                          .size = 2048,
+                          .window = 32};
     struct err err = {""};
     struct transport *t = NULL;
     if (argc < 3) {
@@ -293,10 +335,11 @@ int main(int argc, char **argv)
     trial.smtp.client_key_pem = buf_slice(&trial.key);
     trial.smtp.password = buf_slice(&trial.password);
     make_message(&trial);
-    if (smtp_open(&trial.smtp, &t, &err) != RC_OK) {
+    if (open_trial(&trial, &t, &err) != RC_OK) {
         die(EX_CONFIG, "open", err.text);
     }
-    trial.slot_count = transport_room(t) + 2 * (size_t)trial.smtp.connections;
+    size_t each = trial.is_smpp ? (size_t)trial.window + 1 : 2;
+    trial.slot_count = transport_room(t) + each * trial.smtp.connections;
     trial.slots = calloc(trial.slot_count, sizeof *trial.slots);
     if (trial.slots == NULL) {
         die(EX_OSERR, "memory", "none");

@@ -1,381 +1,141 @@
 /*
- * smtp - the transport: what waits, how many connections, when to try again
+ * smtp - the protocol that wires (channel/wires.h) speak for e-mail
  */
-#include "channel/smtp_inner.h"
+#include "channel/smtp.h"
 
-#include "sys/clock.h"
+#include "channel/wires.h"
 
-#include <assert.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define SECONDS(n) ((int64_t)(n)*1000000000)
-#define BACKOFF_FIRST_NS SECONDS(1)
-#define BACKOFF_MAX_NS SECONDS(300)
-#define LOOKUP_NS SECONDS(30)     /* the resolver's own limits are about that */
-#define ADDRESSES_NS SECONDS(300) /* then the name is looked up again */
-#define LOOK_NS (SECONDS(1) / 4)  /* how exactly waits are ended */
-#define RATE_BURST_NS (SECONDS(1) / 20)
+enum { WORTH = 4 }; /* so many messages held are worth one more connection */
 
-enum {
-    QUEUE_A_CONNECTION_WORTH = 4, /* so many messages held are worth one more connection */
-    MS_MAX = 1000000000
+struct smtp {
+    struct wires wires; /* first member */
+    struct smtp_settings settings;
+    char *helo; /* NULL: the address literal */
+    char *user;
+    char *password;
 };
 
-static struct smtp *smtp_of(struct transport *t)
+struct link {
+    struct smtp_session smtp;
+    struct wires *wires;
+};
+
+static struct smtp_session *session_of(void *session)
 {
-    return (struct smtp *)(void *)t;
+    return &((struct link *)session)->smtp;
 }
 
-static const struct smtp *smtp_of_const(const struct transport *t)
+static const struct smtp_session *session_of_const(const void *session)
 {
-    return (const struct smtp *)(const void *)t;
-}
-
-/* ---- messages ---- */
-
-void smtp_told(void *ctx, const struct verdict_report *report)
-{
-    struct smtp *smtp = ctx;
-    assert(smtp->held > 0 && smtp->told != NULL);
-    smtp->held--;
-    smtp->told_count++;
-    smtp->told(smtp->told_ctx, report);
-}
-
-static bool pop(struct smtp *smtp, struct smtp_message *out)
-{
-    if (smtp->queued == 0) {
-        return false;
-    }
-    *out = smtp->queue[smtp->queue_at];
-    smtp->queue_at = (smtp->queue_at + 1) % smtp->queue_max;
-    smtp->queued--;
-    return true;
-}
-
-static void tell(struct smtp *smtp, const struct smtp_message *message, enum verdict verdict,
-                 const char *text)
-{
-    const struct verdict_report report = {
-        .number = message->out.number, .verdict = verdict, .text = slice_of(text)};
-    smtp_told(smtp, &report);
-}
-
-static void give_back(struct smtp *smtp, const char *text)
-{
-    struct smtp_message message;
-    /* What the callback submits meanwhile is not ours to give back. */
-    for (unsigned int left = smtp->queued; left > 0 && pop(smtp, &message); left--) {
-        tell(smtp, &message, VERDICT_UNTRIED, text);
-    }
-}
-
-bool smtp_next_message(struct smtp *smtp, struct smtp_message *out, int64_t now_ns)
-{
-    struct err why;
-    while (smtp->rate == 0 || now_ns >= smtp->next_send_ns) {
-        if (!pop(smtp, out)) {
-            return false;
-        }
-        if (smtp_body_scan(out->out.bytes, &out->body, &why) == RC_OK) {
-            if (smtp->rate > 0) {
-                int64_t from_ns = now_ns - RATE_BURST_NS;
-                from_ns = smtp->next_send_ns > from_ns ? smtp->next_send_ns : from_ns;
-                smtp->next_send_ns = from_ns + SECONDS(1) / smtp->rate;
-            }
-            return true;
-        }
-        tell(smtp, out, VERDICT_PERMANENT, why.text);
-    }
-    return false;
-}
-
-/* ---- up and down ---- */
-
-void smtp_failed(struct smtp *smtp, int64_t begun_ns, const char *reason, int64_t now_ns)
-{
-    /* Ten connections that break together are one failure. */
-    if (begun_ns >= smtp->failed_ns) {
-        smtp->backoff_ns = smtp->backoff_ns == 0 ? BACKOFF_FIRST_NS : smtp->backoff_ns * 2;
-        smtp->backoff_ns = smtp->backoff_ns > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : smtp->backoff_ns;
-        smtp->failed_ns = now_ns;
-        smtp->next_try_ns = now_ns + smtp->backoff_ns;
-    }
-    if (smtp->open == 0) {
-        smtp->is_down = true;
-        (void)snprintf(smtp->reason, sizeof smtp->reason, "%s:%u: %s", smtp->host,
-                       (unsigned int)smtp->port, reason);
-        give_back(smtp, smtp->reason);
-    }
-}
-
-void smtp_works(struct smtp *smtp, int64_t begun_ns, bool is_proven)
-{
-    smtp->is_down = false;
-    if (is_proven && begun_ns >= smtp->failed_ns) {
-        smtp->backoff_ns = 0;
-    }
-}
-
-/* ---- addresses ---- */
-
-static enum rc start_lookup(struct smtp *smtp, int64_t now_ns, struct err *err)
-{
-    smtp->lookup_begun_ns = now_ns;
-    enum rc rc = net_lookup_start(smtp->host, smtp->port, &smtp->lookup, err);
-    return rc == RC_OK ? net_poll_add(smtp->poll, net_lookup_fd(smtp->lookup), smtp, err) : rc;
-}
-
-static void end_lookup(struct smtp *smtp)
-{
-    if (smtp->lookup != NULL) {
-        net_poll_remove(smtp->poll, net_lookup_fd(smtp->lookup));
-        net_lookup_free(smtp->lookup);
-        smtp->lookup = NULL;
-    }
-}
-
-static void look_at_lookup(struct smtp *smtp, int64_t now_ns)
-{
-    struct err why = {""};
-    enum rc rc = net_lookup_result(smtp->lookup, &smtp->addresses, &why);
-    if (rc == RC_STATE) {
-        if (now_ns - smtp->lookup_begun_ns < LOOKUP_NS) {
-            return;
-        }
-        rc = err_set(&why, RC_TEMP, "look up %s: no answer in time", smtp->host);
-    }
-    end_lookup(smtp);
-    smtp->looked_up_ns = now_ns;
-    if (rc != RC_OK) {
-        smtp_failed(smtp, smtp->lookup_begun_ns, why.text, now_ns);
-    }
-}
-
-static bool are_addresses_fresh(const struct smtp *smtp, int64_t now_ns)
-{
-    return smtp->addresses.count > 0 &&
-           (smtp->is_fixed || now_ns - smtp->looked_up_ns < ADDRESSES_NS);
-}
-
-/* ---- connections ---- */
-
-static unsigned int connections_wanted(const struct smtp *smtp, int64_t now_ns)
-{
-    if (smtp->is_closing || now_ns < smtp->next_try_ns) {
-        return 0;
-    }
-    if (smtp->ready == 0) {
-        return smtp->queued > 0 || smtp->is_down ? 1 : 0;
-    }
-    unsigned int worth =
-        smtp->queued == 0 ? 0
-                          : (smtp->held + QUEUE_A_CONNECTION_WORTH - 1) / QUEUE_A_CONNECTION_WORTH;
-    return worth < smtp->connections_max ? worth : smtp->connections_max;
-}
-
-static void open_connections(struct smtp *smtp, int64_t now_ns)
-{
-    unsigned int wanted = connections_wanted(smtp, now_ns);
-    struct err why = {""};
-    if (smtp->lookup != NULL) {
-        look_at_lookup(smtp, now_ns);
-    }
-    if (smtp->open >= wanted || smtp->lookup != NULL) {
-        return;
-    }
-    if (!are_addresses_fresh(smtp, now_ns)) {
-        smtp->addresses.count = 0;
-        if (start_lookup(smtp, now_ns, &why) != RC_OK) {
-            end_lookup(smtp);
-            smtp_failed(smtp, now_ns, why.text, now_ns);
-        }
-        return;
-    }
-    for (unsigned int i = 0; i < smtp->connections_max && smtp->open < wanted; i++) {
-        if (!smtp->connections[i].is_open) {
-            smtp_connection_open(&smtp->connections[i], now_ns);
-            wanted = now_ns < smtp->next_try_ns ? 0 : wanted; /* that one failed at once */
-        }
-    }
-}
-
-/* Work for those who have nothing to do, and no event to wake them */
-static void wake_idle(struct smtp *smtp, int64_t now_ns)
-{
-    for (unsigned int i = 0; i < smtp->connections_max && smtp->queued > 0; i++) {
-        struct smtp_connection *connection = &smtp->connections[i];
-        if (connection->is_open && connection->has_session &&
-            smtp_session_is_idle(&connection->session) &&
-            (smtp->rate == 0 || now_ns >= smtp->next_send_ns)) {
-            smtp_connection_serve(connection, now_ns);
-        }
-    }
-}
-
-static void look_at_all(struct smtp *smtp, int64_t now_ns)
-{
-    if (now_ns < smtp->next_look_ns && !smtp->is_closing) {
-        return;
-    }
-    smtp->next_look_ns = now_ns + LOOK_NS;
-    for (unsigned int i = 0; i < smtp->connections_max; i++) {
-        struct smtp_connection *connection = &smtp->connections[i];
-        if (connection->is_open) {
-            smtp_connection_look(connection, now_ns);
-        }
-        if (connection->is_open && smtp->is_closing && !connection->session.is_leaving) {
-            smtp_connection_serve(connection, now_ns);
-        }
-    }
-}
-
-/* What time, and the caller, have brought */
-static void advance(struct smtp *smtp, int64_t now_ns)
-{
-    if (smtp->is_recalled) {
-        smtp->is_recalled = false;
-        give_back(smtp, "recalled");
-    }
-    look_at_all(smtp, now_ns);
-    open_connections(smtp, now_ns);
-    wake_idle(smtp, now_ns);
+    return &((const struct link *)session)->smtp;
 }
 
 /* ---- the calls of the table ---- */
 
-static size_t room(const struct transport *t)
+static void begin(void *session, struct wires *wires, const struct wire *wire, int64_t now_ns)
 {
-    const struct smtp *smtp = smtp_of_const(t);
-    if (smtp->is_closing || smtp->is_down) {
-        return 0;
+    const struct smtp *smtp = (const struct smtp *)(const void *)wires;
+    struct link *link = session;
+    char literal[NET_TEXT_BYTES];
+    const char *helo = smtp->helo;
+    if (helo == NULL) {
+        net_local_literal(wire->fd, literal);
+        helo = literal;
     }
-    unsigned int most = smtp->queue_max;
-    if (smtp->rate > 0 && smtp->rate / 2 < most) {
-        most = smtp->rate < 2 ? 1 : smtp->rate / 2; /* half a second: pausing takes no longer */
-    }
-    return smtp->queued < most ? most - smtp->queued : 0;
+    link->wires = wires;
+    smtp_session_begin(&link->smtp, &smtp->settings, helo, wire->tls != NULL, wires_told, wires,
+                       now_ns);
 }
 
-static enum rc submit(struct transport *t, const struct outgoing *message, struct err *err)
+static enum rc feed(void *session, struct slice bytes, int64_t now_ns, struct err *err)
 {
-    struct smtp *smtp = smtp_of(t);
-    (void)err;
-    assert(smtp->queued < smtp->queue_max);
-    unsigned int at = (smtp->queue_at + smtp->queued) % smtp->queue_max;
-    smtp->queue[at] = (struct smtp_message){.out = *message};
-    smtp->queued++;
-    smtp->held++;
-    return RC_OK;
+    return smtp_session_feed(session_of(session), bytes, now_ns, err);
 }
 
-/* A message may go as soon as the rate allows it, and a connection waits for one. */
-static bool waits_for_rate(const struct smtp *smtp)
+static enum rc secured(void *session, int64_t now_ns, struct err *err)
 {
-    if (smtp->queued == 0 || smtp->rate == 0) {
-        return false;
-    }
-    for (unsigned int i = 0; i < smtp->connections_max; i++) {
-        const struct smtp_connection *connection = &smtp->connections[i];
-        if (connection->is_ready && smtp_session_is_idle(&connection->session)) {
-            return true;
-        }
-    }
-    return false;
+    return smtp_session_secured(session_of(session), now_ns, err);
 }
 
-static int64_t deadline_ns(const struct transport *t)
+static bool has_room(const void *session, int64_t now_ns)
 {
-    const struct smtp *smtp = smtp_of_const(t);
-    int64_t at = INT64_MAX;
-    if (smtp->is_busy || smtp->is_recalled) {
-        return clock_monotonic_ns();
-    }
-    if (smtp->open > 0 || smtp->lookup != NULL) {
-        at = smtp->next_look_ns;
-    } else if ((smtp->queued > 0 || smtp->is_down) && !smtp->is_closing) {
-        at = smtp->next_try_ns;
-    }
-    return waits_for_rate(smtp) && smtp->next_send_ns < at ? smtp->next_send_ns : at;
+    (void)now_ns;
+    return smtp_session_has_room(session_of_const(session));
 }
 
-static int wait_ms(const struct smtp *smtp, int timeout_ms, int64_t now_ns)
+static enum rc offer(void *session, const struct outgoing *outgoing, int64_t now_ns,
+                     struct err *err)
 {
-    int64_t at = deadline_ns(&smtp->transport);
-    if (smtp->told_count > 0 || at <= now_ns) {
-        return 0;
+    struct link *link = session;
+    struct smtp_message message = {.out = *outgoing};
+    struct err why;
+    if (smtp_body_scan(outgoing->bytes, &message.body, &why) != RC_OK) {
+        wires_tell(link->wires, outgoing, VERDICT_PERMANENT, why.text);
+        return RC_OK;
     }
-    if (at == INT64_MAX) {
-        return timeout_ms;
+    return smtp_session_offer(&link->smtp, &message, now_ns, err);
+}
+
+static enum rc output(void *session, struct slice *out, int64_t now_ns, struct err *err)
+{
+    return smtp_session_output(session_of(session), out, now_ns, err);
+}
+
+static void wrote(void *session, size_t count, int64_t now_ns)
+{
+    smtp_session_wrote(session_of(session), count, now_ns);
+}
+
+static enum rc leave(void *session, int64_t now_ns, struct err *err)
+{
+    return smtp_session_leave(session_of(session), now_ns, err);
+}
+
+static enum wires_phase phase_of(enum smtp_phase phase)
+{
+    switch (phase) {
+    case SMTP_READY:
+        return WIRES_READY;
+    case SMTP_QUITTING:
+        return WIRES_LEAVING;
+    case SMTP_OVER:
+        return WIRES_OVER;
+    default:
+        return WIRES_SETTING_UP;
     }
-    int64_t ms = (at - now_ns + 999999) / 1000000;
-    ms = ms > MS_MAX ? MS_MAX : ms;
-    return timeout_ms >= 0 && timeout_ms < ms ? timeout_ms : (int)ms;
 }
 
-static enum rc run(struct transport *t, int timeout_ms, transport_told *told, void *ctx,
-                   struct err *err)
+static void view(const void *session, struct wires_view *out)
 {
-    struct smtp *smtp = smtp_of(t);
-    struct net_event events[NET_EVENTS_MAX];
-    size_t count = 0;
-    smtp->told = told;
-    smtp->told_ctx = ctx;
-    smtp->told_count = 0;
-    int64_t now_ns = clock_monotonic_ns();
-    advance(smtp, now_ns);
-    enum rc rc = net_poll_wait(smtp->poll, wait_ms(smtp, timeout_ms, now_ns), events, &count, err);
-    now_ns = clock_monotonic_ns();
-    bool was_busy = smtp->is_busy;
-    smtp->is_busy = false;
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        if (events[i].ctx != smtp) { /* else the lookup: advance looks at it */
-            struct smtp_connection *connection = events[i].ctx;
-            wire_event(&connection->wire, events[i].events);
-            if (connection->is_open) {
-                smtp_connection_serve(connection, now_ns);
-            }
-        }
-    }
-    for (unsigned int i = 0; was_busy && i < smtp->connections_max; i++) {
-        if (smtp->connections[i].is_open) {
-            smtp_connection_serve(&smtp->connections[i], now_ns);
-        }
-    }
-    advance(smtp, now_ns);
-    smtp->told = NULL;
-    return rc;
+    const struct smtp_session *smtp = session_of_const(session);
+    *out = (struct wires_view){
+        .phase = phase_of(smtp->phase),
+        .wants_tls = smtp->phase == SMTP_HANDSHAKE,
+        .is_idle = smtp_session_is_idle(smtp),
+        .is_leaving = smtp->is_leaving,
+        .is_worn = smtp->phase == SMTP_READY && smtp->messages >= smtp->settings->max_messages,
+        .has_output = smtp->out_at < smtp->out.len || smtp->slots[0].stage == SMTP_BODY,
+        .has_judged = smtp->has_judged,
+        .deadline_ns = smtp->deadline_ns,
+    };
 }
 
-static int fd(const struct transport *t)
+static const char *waits_for(const void *session)
 {
-    return net_poll_fd(smtp_of_const(t)->poll);
+    return smtp_session_waits_for(session_of_const(session));
 }
 
-static void recall(struct transport *t)
+static void end(void *session, const char *reason)
 {
-    smtp_of(t)->is_recalled = true;
+    smtp_session_end(session_of(session), reason);
 }
 
-static void close_all(struct transport *t)
+static void release(void *session)
 {
-    struct smtp *smtp = smtp_of(t);
-    smtp->is_closing = true;
-    smtp->is_busy = true;
-    end_lookup(smtp);
-}
-
-static void state(const struct transport *t, struct transport_state *out)
-{
-    const struct smtp *smtp = smtp_of_const(t);
-    *out = (struct transport_state){.is_up = !smtp->is_down,
-                                    .is_closed =
-                                        smtp->is_closing && smtp->open == 0 && smtp->held == 0,
-                                    .held = smtp->held,
-                                    .next_try_ns = smtp->next_try_ns,
-                                    .reason = smtp->is_down ? smtp->reason : ""};
+    smtp_session_release(session_of(session));
 }
 
 static void wipe(char *text)
@@ -386,48 +146,35 @@ static void wipe(char *text)
     }
 }
 
-static void free_smtp(struct smtp *smtp)
+static void free_smtp(struct wires *wires)
 {
-    for (unsigned int i = 0; smtp->connections != NULL && i < smtp->connections_max; i++) {
-        smtp_connection_drop(&smtp->connections[i]);
-    }
-    if (smtp->poll != NULL) {
-        end_lookup(smtp);
-    }
-    net_poll_free(smtp->poll);
-    tls_context_free(smtp->tls);
-    free(smtp->connections);
-    free(smtp->queue);
-    free(smtp->host);
+    struct smtp *smtp = (struct smtp *)(void *)wires; /* its first member */
     free(smtp->helo);
     wipe(smtp->user);
     wipe(smtp->password);
     free(smtp);
 }
 
-static void free_all(struct transport *t)
-{
-    free_smtp(smtp_of(t));
-}
-
-static const struct transport_kind KIND = {.name = "smtp",
-                                           .room = room,
-                                           .submit = submit,
-                                           .run = run,
-                                           .fd = fd,
-                                           .deadline_ns = deadline_ns,
-                                           .recall = recall,
-                                           .close = close_all,
-                                           .state = state,
-                                           .free = free_all};
+static const struct wires_protocol PROTOCOL = {.name = "smtp",
+                                               .session_bytes = sizeof(struct link),
+                                               .begin = begin,
+                                               .feed = feed,
+                                               .secured = secured,
+                                               .has_room = has_room,
+                                               .offer = offer,
+                                               .output = output,
+                                               .wrote = wrote,
+                                               .leave = leave,
+                                               .view = view,
+                                               .waits_for = waits_for,
+                                               .end = end,
+                                               .release = release,
+                                               .free = free_smtp};
 
 /* ---- opening ---- */
 
 static enum rc check(const struct smtp_options *options, struct err *err)
 {
-    if (options->host == NULL || options->host[0] == '\0' || options->port == 0) {
-        return err_set(err, RC_PERM, "smtp: host and port are needed");
-    }
     if (options->connections < 1 || options->connections > SMTP_CONNECTIONS_MAX ||
         options->queue > SMTP_QUEUE_MAX) {
         return err_set(err, RC_RANGE, "smtp: 1 to %d connections, at most %d messages waiting",
@@ -462,47 +209,31 @@ static char *copy(struct slice text)
     return made;
 }
 
-static enum rc allocate(struct smtp *smtp, const struct smtp_options *options, struct err *err)
+static enum rc set_up(struct smtp *smtp, const struct smtp_options *options, struct err *err)
 {
-    smtp->connections_max = options->connections;
-    smtp->queue_max =
-        options->queue > 0 ? options->queue : options->connections * SMTP_QUEUE_A_CONNECTION;
-    smtp->connections = calloc(smtp->connections_max, sizeof *smtp->connections);
-    smtp->queue = calloc(smtp->queue_max, sizeof *smtp->queue);
-    smtp->host = copy(slice_of(options->host));
+    struct wires_options wires = {.host = options->host,
+                                  .port = options->port,
+                                  .is_plain = options->tls == SMTP_TLS_NONE,
+                                  .is_tls_first = options->tls == SMTP_TLS_CONNECT,
+                                  .ca_pem = options->ca_pem,
+                                  .client_pem = options->client_pem,
+                                  .client_key_pem = options->client_key_pem,
+                                  .addresses = options->addresses,
+                                  .connections = options->connections,
+                                  .queue = options->queue,
+                                  .rate = options->rate,
+                                  .worth = WORTH,
+                                  .timeout_ns = options->timeout_ns};
+    if (wires.queue == 0) {
+        wires.queue = options->connections * SMTP_QUEUE_A_CONNECTION;
+    }
     smtp->helo = options->helo == NULL ? NULL : copy(slice_of(options->helo));
     smtp->user = copy(options->user);
     smtp->password = copy(options->password);
-    if (smtp->connections == NULL || smtp->queue == NULL || smtp->host == NULL ||
-        (options->helo != NULL && smtp->helo == NULL) || smtp->user == NULL ||
+    if ((options->helo != NULL && smtp->helo == NULL) || smtp->user == NULL ||
         smtp->password == NULL) {
         return err_set(err, RC_NOMEM, "smtp: no memory");
     }
-    for (unsigned int i = 0; i < smtp->connections_max; i++) {
-        smtp->connections[i].owner = smtp;
-        smtp->connections[i].wire = WIRE_EMPTY;
-    }
-    return RC_OK;
-}
-
-static enum rc set_up(struct smtp *smtp, const struct smtp_options *options, struct err *err)
-{
-    const struct tls_options tls = {.host = options->host,
-                                    .ca_pem = options->ca_pem,
-                                    .client_pem = options->client_pem,
-                                    .client_key_pem = options->client_key_pem};
-    enum rc rc = allocate(smtp, options, err);
-    if (rc == RC_OK && options->tls != SMTP_TLS_NONE) {
-        rc = tls_context_open(&tls, &smtp->tls, err);
-    }
-    if (rc == RC_OK) {
-        rc = net_poll_open(&smtp->poll, err);
-    }
-    if (rc != RC_OK) {
-        return rc;
-    }
-    smtp->port = options->port;
-    smtp->rate = options->rate;
     smtp->settings = (struct smtp_settings){
         .tls = options->tls,
         .user = slice_of(smtp->user),
@@ -510,11 +241,7 @@ static enum rc set_up(struct smtp *smtp, const struct smtp_options *options, str
         .timeout_ns = options->timeout_ns,
         .max_messages = options->max_messages > 0 ? options->max_messages
                                                   : (unsigned int)SMTP_MESSAGES_A_CONNECTION};
-    if (options->addresses != NULL && options->addresses->count > 0) {
-        smtp->addresses = *options->addresses;
-        smtp->is_fixed = true;
-    }
-    return RC_OK;
+    return wires_open(&smtp->wires, &PROTOCOL, &wires, err);
 }
 
 enum rc smtp_open(const struct smtp_options *options, struct transport **out, struct err *err)
@@ -527,10 +254,10 @@ enum rc smtp_open(const struct smtp_options *options, struct transport **out, st
     if (smtp == NULL) {
         return err_set(err, RC_NOMEM, "smtp: no memory");
     }
-    smtp->transport.kind = &KIND;
     rc = set_up(smtp, options, err);
     if (rc != RC_OK) {
-        free_smtp(smtp);
+        wires_release(&smtp->wires);
+        free_smtp(&smtp->wires);
         return rc;
     }
     *out = (struct transport *)(void *)smtp; /* its first member */

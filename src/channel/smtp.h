@@ -1,10 +1,8 @@
 /*
  * smtp - e-mail to a relay over several connections (transport.h)
  *
- * Up to two messages are under way on each connection (smtp_session.h), the others wait here: so
- * many that a group of intents can be recorded with one sync. The name is looked up in a thread
- * (sys/net.h) and again after five minutes. A first connection shows that the relay is there before
- * others are opened; as many are opened as the messages that wait are worth.
+ * Up to two messages are under way on each connection (smtp_session.h), the others wait in the
+ * wires (wires.h), which see to names, connections and back-off.
  */
 #ifndef POSTROOM_CHANNEL_SMTP_H
 #define POSTROOM_CHANNEL_SMTP_H

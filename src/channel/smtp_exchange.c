@@ -7,6 +7,8 @@
 #include "channel/smtp_session_inner.h"
 
 #include <assert.h>
+#include <string.h>
+#include <strings.h>
 
 /* ---- verdicts ---- */
 
@@ -28,15 +30,35 @@ static void shift(struct smtp_session *session)
     session->slots[1] = (struct smtp_slot){.stage = SMTP_FREE};
 }
 
-/* RFC 3463: X.1.n is about an address (but 7 and 8: the sender's), X.2.1 a mailbox that is shut. */
-static bool speaks_of_recipient(const struct smtp_answer *answer)
+/* Letters without case; `word` in small ones */
+static bool holds(struct slice text, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t at = 0; at + len <= text.len; at++) {
+        if (strncasecmp(text.ptr + at, word, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * RFC 3463: X.1.n is about an address (but 7 and 8: the sender's), X.2.1 a mailbox that is shut.
+ * Without such a code a relay that has gone wrong answers each recipient alike ("550 relaying
+ * denied"), and everybody would be in the quarantine: only the replies that RFC 5321 4.2.3 has for
+ * mailboxes count, where the same relay has taken somebody else, and not where it speaks of rights.
+ */
+static bool speaks_of_recipient(const struct smtp_session *session,
+                                const struct smtp_answer *answer)
 {
     struct slice text = answer->text;
     if (text.len >= 5 && text.ptr[1] == '.' && text.ptr[3] == '.') {
         return (text.ptr[2] == '1' && text.ptr[4] != '7' && text.ptr[4] != '8') ||
                (text.ptr[2] == '2' && text.ptr[4] == '1');
     }
-    return answer->kind == EXPECT_RCPT;
+    bool is_of_mailbox = answer->code == 550 || answer->code == 551 || answer->code == 553;
+    return answer->kind == EXPECT_RCPT && is_of_mailbox && session->has_accepted &&
+           !holds(text, "relay") && !holds(text, "denied");
 }
 
 /*
@@ -62,7 +84,7 @@ static enum rc refuse(struct smtp_session *session, const struct smtp_answer *an
     bool is_final = answer->code >= 500;
     session->has_judged = session->has_judged || !is_shut;
     tell(session, &slot->message, is_final ? VERDICT_PERMANENT : VERDICT_TEMPORARY, answer->code,
-         answer->text, is_final && speaks_of_recipient(answer));
+         answer->text, is_final && speaks_of_recipient(session, answer));
     slot->stage = SMTP_REFUSED;
     return is_shut ? smtp_refused("to go on", answer, err) : RC_OK;
 }
@@ -215,6 +237,7 @@ static enum rc after_rcpt(struct smtp_session *session, const struct smtp_answer
     if (answer->code >= 300) {
         return wrong_kind(session, answer, err);
     }
+    session->has_accepted = true;
     return session->offers.pipelining ? RC_OK : add_data(session, now_ns, err);
 }
 

@@ -90,6 +90,7 @@ struct smtp_session {
     bool is_leaving;       /* no more messages; QUIT when the last has its verdict */
     bool is_reset_needed;  /* a transaction is open at the peer that we do not want */
     bool has_judged;       /* the peer has given a verdict on a message in this session */
+    bool has_accepted;     /* it has taken a recipient: it does relay for us */
     unsigned int messages; /* begun */
     struct smtp_offers offers;
     struct smtp_slot slots[SMTP_SLOTS]; /* [0] is the older */

@@ -2,8 +2,8 @@
  * store - messages put into directories, or nowhere
  *
  * All three hold what was submitted in an array until the next run, which puts everything and
- * tells. A full disk is nobody's fault: the message comes back UNTRIED and the transport is down
- * for a second.
+ * tells. A full disk, or a directory that may not be written, is nobody's fault: the message comes
+ * back UNTRIED and the transport is down for a second, then two, and so on up to five minutes.
  */
 #include "channel/store.h"
 
@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RETRY_NS ((int64_t)1000000000)
+#define RETRY_FIRST_NS ((int64_t)1000000000)
+#define RETRY_MAX_NS (300 * RETRY_FIRST_NS)
 enum { SUFFIX_BYTES_MAX = 16, NAME_BYTES = 256, NAME_UNIQUE_MAX = 200 };
 
 struct store {
@@ -25,6 +26,7 @@ struct store {
     mode_t mode;
     bool is_closing;
     int64_t next_try_ns; /* 0: up */
+    int64_t pause_ns;    /* before it; doubled until something is put; 0: the last one was put */
     uint64_t *seen;      /* maildir: hashes of the names in cur/, sorted */
     size_t seen_count;
     size_t seen_room;
@@ -137,7 +139,9 @@ static enum rc put(struct store *store, const struct outgoing *message, struct e
 
 static void go_down(struct store *store, const struct err *why, int64_t now_ns)
 {
-    store->next_try_ns = now_ns + RETRY_NS;
+    store->pause_ns = store->pause_ns == 0 ? RETRY_FIRST_NS : store->pause_ns * 2;
+    store->pause_ns = store->pause_ns > RETRY_MAX_NS ? RETRY_MAX_NS : store->pause_ns;
+    store->next_try_ns = now_ns + store->pause_ns;
     (void)snprintf(store->reason, sizeof store->reason, "%.*s", (int)sizeof store->reason - 1,
                    why->text);
 }
@@ -161,6 +165,7 @@ static enum rc run(struct transport *t, int timeout_ms, transport_told *told, vo
         } else if (store->next_try_ns == 0) {
             rc = put(store, &message, &why);
             report.verdict = rc == RC_OK ? VERDICT_SENT : VERDICT_UNTRIED;
+            store->pause_ns = rc == RC_OK ? 0 : store->pause_ns;
         }
         if (rc == RC_IO) {
             return err_add(err, err_set(err, RC_IO, "%s", why.text), "%s", t->kind->name);

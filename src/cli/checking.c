@@ -275,8 +275,8 @@ int checking_run(struct cli *cli, int dirfd, const char *id, struct checking **o
     struct prepared *prepared = &checking->prepared;
     if (rc == RC_OK && !prepared->has_bad_rows && cli->spool != NULL) {
         struct err ignored; /* a stock that cannot be read is no fault of the delivery */
-        (void)!stock_warnings(cli, prepared->order, prepared->records + prepared->seeds, false,
-                              keep_warning, checking, &ignored);
+        (void)!stock_warnings(cli, prepared->order, prepared->quantity, false, keep_warning,
+                              checking, &ignored);
     }
     return settle(checking, rc, &err);
 }

@@ -59,6 +59,9 @@ static int print_json(const struct checking *checking, const char *id)
     json_put_count(root, "rows", prepared->rows);
     json_put_count(root, "records", prepared->records);
     json_put_count(root, "seeds", prepared->seeds);
+    if (prepared->order != NULL && prepared->order->channel == HOUSE_SMS) {
+        json_put_count(root, "parts", prepared->quantity);
+    }
     (void)json_object_set_new(root, "excluded", excluded);
     (void)json_object_set_new(root, "costs", lines_of(&prepared->costs, digits));
     json_put_money(root, "total", prepared->costs.total_minor, digits);
@@ -137,6 +140,9 @@ static int print_text(const struct checking *checking, const char *id)
     }
     add_count(&table, "records", prepared->records);
     add_count(&table, "seeds", prepared->seeds);
+    if (prepared->order->channel == HOUSE_SMS) {
+        add_count(&table, "parts", prepared->quantity);
+    }
     add_costs(&table, prepared);
     if (!table_print(&table, 2)) {
         return cli_no_memory();

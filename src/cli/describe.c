@@ -53,6 +53,9 @@ static void put_counts(const struct cli *cli, json_t *root, const struct subject
     json_put_count(root, "rows", view->rows);
     json_put_count(root, "records", view->records);
     json_put_count(root, "seeds", view->seeds);
+    if (subject->order->channel == HOUSE_SMS) {
+        json_put_count(root, "parts", facts->quantity);
+    }
     (void)json_object_set_new(root, "excluded", excluded);
     bool is_online = subject->order->channel != HOUSE_MAIL;
     uint64_t of = is_online ? view->records + view->seeds : view->records;
@@ -136,8 +139,9 @@ static enum rc put_warnings(const struct cli *cli, json_t *root, const struct su
     bool is_over = state_is_terminal(view->state) || view->state == STATE_PREPARATION_ERROR;
     enum rc rc = RC_OK;
     if (!is_over) {
-        rc = stock_warnings(cli, subject->order, view->records + view->seeds, view->is_extracted,
-                            add_warning, warnings, err);
+        uint64_t quantity = facts->quantity > 0 ? facts->quantity : view->records + view->seeds;
+        rc = stock_warnings(cli, subject->order, quantity, view->is_extracted, add_warning,
+                            warnings, err);
         /* A price list that is not valid today is no reason to show nothing. */
         if (rc == RC_PERM || rc == RC_RANGE) {
             json_add_text(warnings, err->text);

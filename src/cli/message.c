@@ -4,6 +4,7 @@
 #include "cli/message.h"
 
 #include "channel/recipients.h"
+#include "channel/sms_text.h"
 #include "stage/selection.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -29,7 +30,8 @@ struct making {
     struct recipient recipient;
     const char *const *columns; /* of its fields */
     size_t column_count;
-    struct slice *fields; /* key, address, then the columns */
+    struct slice *fields;              /* key, address, then the columns */
+    const struct selection *selection; /* whom rows are taken from, where none are fixed */
     uint64_t row;
     int64_t date_ns;
 };
@@ -58,6 +60,8 @@ static enum rc take_row(void *ctx, struct slice payload, bool is_seed, struct er
     if (++m->row < m->number) {
         return RC_OK;
     }
+    uint32_t pieces = 0;
+    payload = selection_line(m->selection, payload, &pieces);
     enum rc rc = recipients_line_read(payload, m->column_count, &m->arena, m->fields, err);
     return rc == RC_OK ? RC_STATE : rc; /* enough: the walk ends */
 }
@@ -90,7 +94,9 @@ static enum rc select_row(struct making *m, const struct selection *selection, s
     if (rc != RC_OK) {
         return rc;
     }
+    m->selection = selection;
     rc = audience_each(selection->audience, take_row, m, &own);
+    m->selection = NULL;
     if (rc == RC_OK) {
         return err_set(err, RC_PERM, "row %" PRIu64 ": there are %" PRIu64 " only", m->number,
                        m->row);
@@ -157,6 +163,21 @@ static void wipe(struct buf *secret)
     buf_release(secret);
 }
 
+/* Of a text message: who gets it from whom, and what it takes. */
+static enum rc print_parts(const struct content_message *message, struct err *err)
+{
+    struct sms_measure measure = {.parts = 0};
+    enum rc rc = sms_measure(message->bytes, &measure, err);
+    if (rc == RC_OK) {
+        (void)printf("To: %.*s\nFrom: %.*s\nEncoding: %s\nUnits: %u\nParts: %u\n\n",
+                     (int)message->to.len, message->to.ptr, (int)message->from.len,
+                     message->from.ptr == NULL ? "" : message->from.ptr,
+                     sms_encoding_name(measure.encoding), (unsigned int)measure.units,
+                     (unsigned int)measure.parts);
+    }
+    return rc;
+}
+
 static enum rc print(const struct making *m, const struct content *content, struct err *err)
 {
     struct content_state *state = NULL;
@@ -165,6 +186,9 @@ static enum rc print(const struct making *m, const struct content *content, stru
     if (rc == RC_OK && state != NULL) {
         rc = content_render(content, state, &m->recipient, 0, m->date_ns / NS_PER_SECOND, &message,
                             err);
+    }
+    if (rc == RC_OK && message.pieces > 0) {
+        rc = print_parts(&message, err);
     }
     if (rc == RC_OK && message.bytes.len > 0) {
         (void)fwrite(message.bytes.ptr, 1, message.bytes.len, stdout);

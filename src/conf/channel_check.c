@@ -4,14 +4,17 @@
 #include "base/sender.h"
 #include "conf/house_read.h"
 
+#include "sys/fs.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 /* Transports of each channel, the embedded one first. */
 static const char *const TRANSPORTS[HOUSE_CHANNELS][5] = {
     [HOUSE_MAIL] = {NULL},
     [HOUSE_EMAIL] = {"maildir", "smtp", "null", NULL},
-    [HOUSE_SMS] = {"file", "smpp", "http", "null", NULL},
+    [HOUSE_SMS] = {"file", "smpp", "null", NULL},
     [HOUSE_PUSH] = {"file", "http", "null", NULL},
     [HOUSE_INAPP] = {"file", "http", "null", NULL},
 };
@@ -123,6 +126,41 @@ static void check_email(const struct house_channel *email, struct problems *prob
     }
 }
 
+static void check_sms(const struct house *house, struct problems *problems)
+{
+    const struct house_channel *sms = &house->channels[HOUSE_SMS];
+    if (!is_by(house_transport(house, HOUSE_SMS), "smpp")) {
+        return;
+    }
+    if (sms->tls == HOUSE_TLS_STARTTLS) {
+        problems_add(problems, sms->at,
+                     "sms: SMPP has no starttls; write tls = \"connect\"; with the port for TLS");
+    }
+    if (sms->system_id == NULL || sms->password_file == NULL) {
+        problems_add(problems, sms->at, "sms: transport smpp needs %s; add it",
+                     sms->system_id == NULL ? "a system_id" : "a password_file");
+    }
+}
+
+static void check_http(const struct house_channel *channel, int kind, struct problems *problems)
+{
+    const char *name = house_channel_name(kind);
+    if ((channel->client_cert_file == NULL) != (channel->client_key_file == NULL)) {
+        problems_add(problems, channel->at,
+                     "%s: client_cert_file and client_key_file stand together; add the other one",
+                     name);
+    }
+    if (channel->tls == HOUSE_TLS_STARTTLS) {
+        problems_add(problems, channel->at, "%s: tls = \"starttls\" is for e-mail; take it out",
+                     name);
+    }
+    if (channel->token_file != NULL && channel->tls == HOUSE_TLS_NONE) {
+        problems_add(
+            problems, channel->at,
+            "%s: the token would travel in the clear; take token_file or tls = \"none\" out", name);
+    }
+}
+
 void house_check_channels(const struct house *house, struct problems *problems)
 {
     for (int kind = HOUSE_EMAIL; kind < HOUSE_CHANNELS; kind++) {
@@ -130,10 +168,46 @@ void house_check_channels(const struct house *house, struct problems *problems)
             check_transport(house, kind, problems);
             check_connection(house, kind, problems);
         }
+        if (house->channels[kind].at.line > 0 && (kind == HOUSE_PUSH || kind == HOUSE_INAPP)) {
+            check_http(&house->channels[kind], kind, problems);
+        }
     }
     if (house->channels[HOUSE_EMAIL].at.line > 0) {
         check_email(&house->channels[HOUSE_EMAIL], problems);
     }
+    if (house->channels[HOUSE_SMS].at.line > 0) {
+        check_sms(house, problems);
+    }
+}
+
+/* --- bodies --- */
+
+enum { BODY_BYTES_MAX = 64 * 1024 /* a request's template */ };
+
+static enum rc read_body(struct house *house, struct house_channel *channel, struct err *err)
+{
+    struct buf text = BUF_EMPTY;
+    int fd = open(channel->body, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    /* A file that is not there is told by house_check_secrets, as the others are. */
+    enum rc rc = fd < 0 ? RC_OK : fs_read_fd(fd, BODY_BYTES_MAX, &text, err);
+    if (fd >= 0 && rc == RC_OK) {
+        channel->body_text = arena_text(&house->memory->arena, buf_slice(&text));
+        rc = channel->body_text == NULL ? err_set(err, RC_NOMEM, "out of memory") : RC_OK;
+    }
+    fs_drop(&fd);
+    buf_release(&text);
+    return rc == RC_OK ? RC_OK : err_add(err, rc, "%s", channel->body);
+}
+
+enum rc house_read_bodies(struct house *house, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (int kind = HOUSE_PUSH; rc == RC_OK && kind <= HOUSE_INAPP; kind++) {
+        if (house->channels[kind].body != NULL) {
+            rc = read_body(house, &house->channels[kind], err);
+        }
+    }
+    return rc;
 }
 
 /* --- secrets --- */
@@ -163,5 +237,16 @@ enum rc house_check_secrets(const struct house *house, struct problems *problems
     check_secret(email, "password_file", email->password_file, problems);
     check_secret(email, "dkim.key_file", email->dkim.key_file, problems);
     check_secret(email, "unsubscribe.secret_file", email->unsubscribe.secret_file, problems);
+    const struct house_channel *sms = &house->channels[HOUSE_SMS];
+    check_secret(sms, "password_file", sms->password_file, problems);
+    for (int kind = HOUSE_PUSH; kind <= HOUSE_INAPP; kind++) {
+        const struct house_channel *channel = &house->channels[kind];
+        check_secret(channel, "token_file", channel->token_file, problems);
+        check_secret(channel, "client_key_file", channel->client_key_file, problems);
+        if (channel->body != NULL && channel->body_text == NULL) {
+            problems_add(problems, channel->at,
+                         "body %s cannot be opened; make it, or correct the name", channel->body);
+        }
+    }
     return problems_rc(problems, err);
 }

@@ -44,7 +44,7 @@ const struct schema house_unsubscribe_schema = {
             .doc = "How messages leave. Without it: the first of these, into "                     \
                    "outbox/messages/ of the spool."                                                \
     }
-#define ROWS_SENDING(default_uncertain)                                                            \
+#define ROWS_SENDING(default_uncertain, default_connections)                                       \
     {"timeout",        SCHEMA_DURATION,                                                            \
      ROW_POSITIVE,     AT(house_channel, timeout_ns),                                              \
      .initial = "30s", .doc = "An answer is waited for this long."},                               \
@@ -58,8 +58,14 @@ const struct schema house_unsubscribe_schema = {
          .initial = default_uncertain,                                                             \
          .words = UNCERTAIN,                                                                       \
          .doc = "What becomes of a sending whose result a crash lost."},                           \
-        {"connections",   SCHEMA_INT32, 0,           AT(house_channel, connections),               \
-         .initial = "10", .min = 1,     .max = 1000, .doc = "Connections at once."},               \
+        {"connections",                                                                            \
+         SCHEMA_INT32,                                                                             \
+         0,                                                                                        \
+         AT(house_channel, connections),                                                           \
+         .initial = default_connections,                                                           \
+         .min = 1,                                                                                 \
+         .max = 1000,                                                                              \
+         .doc = "Connections at once."},                                                           \
     {                                                                                              \
         "rate", SCHEMA_INT64, 0, AT(house_channel, rate),                                          \
             .initial = "0", .min = 0, .max = INT32_MAX, .unit = "messages a second",               \
@@ -86,7 +92,7 @@ const struct schema house_unsubscribe_schema = {
 #define ROWS_HTTP                                                                                  \
     {"url", SCHEMA_TEXT, 0, AT(house_channel, url), .doc = "HTTPS address of the service."},       \
         {"token_file", SCHEMA_PATH, 0, AT(house_channel, token_file),                              \
-         .doc = "File with the bearer token."},                                                    \
+         .doc = "File with the bearer token; a new one is put there by rename."},                  \
     {                                                                                              \
         "body", SCHEMA_PATH, 0, AT(house_channel, body), .doc = "Template of the request."         \
     }
@@ -110,28 +116,36 @@ static const struct schema_row EMAIL_ROWS[] = {
     {"unsubscribe", SCHEMA_GROUP, 0, AT(house_channel, unsubscribe),
      .inner = &house_unsubscribe_schema, .doc = "List-Unsubscribe."},
     ROW_SUPPRESS,
-    ROWS_SENDING("resend"),
+    ROWS_SENDING("resend", "10"),
 };
 static const struct schema_row SMS_ROWS[] = {
-    ROW_TRANSPORT("\"file\", \"smpp\", \"http\" or \"null\""),
+    ROW_TRANSPORT("\"file\", \"smpp\" or \"null\""),
     ROWS_HOST,
     ROWS_TLS,
-    {"system_id", SCHEMA_TEXT, 0, AT(house_channel, system_id), .doc = "SMPP account."},
+    {"system_id", SCHEMA_TEXT, 0, AT(house_channel, system_id), .max = 15,
+     .doc = "SMPP account, at most 15 bytes."},
     ROW_PASSWORD,
     {"window", SCHEMA_INT32, 0, AT(house_channel, window), .initial = "32", .min = 1, .max = 1000,
-     .doc = "Messages under way at once."},
-    {"sender", SCHEMA_TEXT, 0, AT(house_channel, sender), .doc = "Sender that is shown."},
-    ROWS_HTTP,
+     .doc = "Parts without an answer at once, on each connection."},
+    {"sender", SCHEMA_TEXT, 0, AT(house_channel, sender), .min = 1, .max = 64,
+     .doc = "Sender that is shown: a number, a short code, or up to 11 letters and digits. Without "
+            "it: the one that the SMSC gives."},
     ROW_SUPPRESS,
-    ROWS_SENDING("hold"),
+    ROWS_SENDING("hold", "1"),
 };
 static const struct schema_row HTTP_ROWS[] = {
     /* push, inapp */
     ROW_TRANSPORT("\"file\", \"http\" or \"null\""),
     ROWS_TLS,
     ROWS_HTTP,
+    {"headers", SCHEMA_TEXTS, 0, AT(house_channel, headers), .min = 3, .max = 1024,
+     .doc = "Headers of each request, like apns-topic: com.example.app."},
+    {"client_cert_file", SCHEMA_PATH, 0, AT(house_channel, client_cert_file),
+     .doc = "Our certificate for the service, PEM, with what leads to its issuer."},
+    {"client_key_file", SCHEMA_PATH, 0, AT(house_channel, client_key_file),
+     .doc = "Its private key, PEM."},
     ROW_SUPPRESS,
-    ROWS_SENDING("hold"),
+    ROWS_SENDING("hold", "10"),
 };
 
 #define CHANNEL(title, rows)                                                                       \
@@ -150,9 +164,9 @@ static const struct schema INAPP = CHANNEL("inapp", HTTP_ROWS);
 static const struct schema_row CHANNELS_ROWS[] = {
     {"mail", SCHEMA_GROUP, 0, ONE(HOUSE_MAIL), .inner = &MAIL, .doc = "Paper, through a router."},
     {"email", SCHEMA_GROUP, 0, ONE(HOUSE_EMAIL), .inner = &EMAIL, .doc = "E-mail."},
-    {"sms", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_SMS), .inner = &SMS, .doc = "Text messages."},
-    {"push", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_PUSH), .inner = &PUSH, .doc = "Push messages."},
-    {"inapp", SCHEMA_GROUP, ROW_LATER, ONE(HOUSE_INAPP), .inner = &INAPP,
+    {"sms", SCHEMA_GROUP, 0, ONE(HOUSE_SMS), .inner = &SMS, .doc = "Text messages."},
+    {"push", SCHEMA_GROUP, 0, ONE(HOUSE_PUSH), .inner = &PUSH, .doc = "Push messages."},
+    {"inapp", SCHEMA_GROUP, 0, ONE(HOUSE_INAPP), .inner = &INAPP,
      .doc = "Messages inside an application."},
 };
 const struct schema house_channels_schema = {

@@ -281,6 +281,7 @@ enum rc house_load(const char *path, struct house **out, struct problems *proble
     if (rc == RC_OK) {
         rc = settle_paths(house, root, &fault);
     }
+    rc = rc == RC_OK ? house_read_bodies(house, &fault) : rc;
     if (rc != RC_OK) {
         house_free(house);
         return err_set(err, rc, "%s", fault.text);

@@ -209,6 +209,10 @@ struct house_channel {
     const char *system_id;
     const char *url;
     const char *body;
+    const char *body_text; /* what stands in it; NULL: none that can be opened */
+    struct texts headers;  /* "Name: value" */
+    const char *client_cert_file;
+    const char *client_key_file;
     const char *from;
     const char *reply_to;
     const char *sender;

@@ -22,6 +22,10 @@ schema_read_fn house_read_defaults;
 /* house_check - the rules between settings: every name that one gives of another exists, ... */
 void house_check(const struct house *house, struct problems *problems);
 
+/* house_read_bodies - the templates of requests that channels name. RC_OK, also where one is not
+ * there; RC_RANGE too long; RC_TEMP; RC_NOMEM */
+enum rc house_read_bodies(struct house *house, struct err *err) MUST_CHECK;
+
 /* house_check_channels - the part of it about channels */
 void house_check_channels(const struct house *house, struct problems *problems);
 

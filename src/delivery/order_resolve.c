@@ -433,12 +433,6 @@ static enum rc take_no_service(struct order_case *c, struct err *err)
                : err_set(err, RC_NOMEM, "%s: out of memory", c->file);
 }
 
-/* What this version can send. */
-static bool is_available(int channel)
-{
-    return channel == HOUSE_MAIL || channel == HOUSE_EMAIL;
-}
-
 enum rc order_resolve(struct order_case *c, struct err *err)
 {
     const struct order *order = &c->draft->order;
@@ -447,12 +441,6 @@ enum rc order_resolve(struct order_case *c, struct err *err)
     resolve_owner(c);
     check_target(c);
     resolve_approvals(c);
-    if (!is_available(order->channel)) {
-        problems_add(c->problems, place(c, NULL, "channel"),
-                     "channel %s is not available in this version; write channel = \"mail\"; or "
-                     "\"email\"",
-                     house_channel_name(order->channel));
-    }
     if (order->channel == HOUSE_MAIL) {
         order_resolve_paper(c);
         check_schedule(c);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/instant.h"
+#include "delivery/reply.h"
 #include "sys/fs.h"
 
 #include <assert.h>
@@ -15,10 +16,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum {
-    BLOTTED_DIGITS = 7 /* a run of so many may be somebody's number; codes and ports are shorter */
-};
 
 struct progress_log {
     int fd;
@@ -44,59 +41,6 @@ static void keep_head(struct buf *body)
 
 /* --- lines --- */
 
-static bool is_of_number(char c)
-{
-    return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '(' || c == ')' || c == '/';
-}
-
-/* A word of a reply that may name the recipient: an address, or a long number. */
-static bool is_personal(const char *word, size_t len)
-{
-    size_t digits = 0;
-    bool is_number = true;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)word[i];
-        if (c == '@') {
-            return true;
-        }
-        digits += c >= '0' && c <= '9' ? 1 : 0;
-        bool is_around = c == '<' || c == '>' || c == ':' || c == ',' || c == '.' || c == '"';
-        is_number = is_number && (is_of_number((char)c) || is_around);
-    }
-    return is_number && digits >= BLOTTED_DIGITS;
-}
-
-/* Words parted by one blank; an address becomes '*'. */
-static void add_text(struct buf *out, struct slice text)
-{
-    size_t room = PROGRESS_TEXT_BYTES_MAX;
-    for (size_t at = 0; at < text.len && room > 1;) {
-        size_t from = at;
-        while (at < text.len && (unsigned char)text.ptr[at] > ' ') {
-            at++;
-        }
-        const char *word = text.ptr + from;
-        size_t len = at - from;
-        at += at < text.len ? 1 : 0;
-        if (len == 0) {
-            continue;
-        }
-        if (is_personal(word, len)) {
-            word = "*";
-            len = 1;
-        }
-        buf_add_byte(out, ' ');
-        room--;
-        for (size_t i = 0; i < len && room > 0; i++, room--) {
-            char c = word[i];
-            if ((unsigned char)c >= 0x7f) {
-                c = '?';
-            }
-            buf_add_byte(out, c);
-        }
-    }
-}
-
 static void add_time(struct progress_log *log, int64_t at_s)
 {
     char text[INSTANT_TEXT_BYTES];
@@ -116,7 +60,7 @@ static void add_line(struct progress_log *log, const struct progress_step *step,
         buf_add_format(&log->body, " %" PRIu32, step->wait_s);
     }
     if (step->act != PROGRESS_ACT_TRY) {
-        add_text(&log->body, text);
+        reply_blot(&log->body, text, PROGRESS_TEXT_BYTES_MAX);
     }
     buf_add_byte(&log->body, '\n');
     log->lines++;

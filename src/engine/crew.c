@@ -310,7 +310,10 @@ bool crew_wish(struct crew *crew, const char *id, uint32_t wish)
         for (size_t j = 0; gang->batch != NULL && j < gang->batch->job_count; j++) {
             bool is_open = (gang->is_done[0] & UINT64_C(1) << j) == 0;
             if (is_open && strcmp(gang->batch->jobs[j].id, id) == 0) {
-                atomic_store(&progress_cell(crew->progress, i)->wish, wish);
+                struct progress_cell *cell = progress_cell(crew->progress, i);
+                if (atomic_load(&cell->wish) < wish) {
+                    atomic_store(&cell->wish, wish);
+                }
                 return true;
             }
         }

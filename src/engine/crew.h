@@ -67,8 +67,8 @@ bool crew_has_room(const struct crew *crew, const struct crew_kind *kind);
  */
 enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err *err) MUST_CHECK;
 
-/* crew_wish - tell the worker that is at the job of this id (sys/progress cell->wish). Nobody has
- * it: false */
+/* crew_wish - tell the worker that is at the job of this id (sys/progress cell->wish); a greater
+ * wish that was told before stands. Nobody has it: false */
 bool crew_wish(struct crew *crew, const char *id, uint32_t wish);
 
 size_t crew_busy(const struct crew *crew);

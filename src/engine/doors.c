@@ -248,7 +248,7 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
         engine->is_unsynced = true;
         (void)item_at(engine, decided.id, decided.state);
         if (decided.recalls_worker) {
-            (void)sends_recall(engine, decided.id);
+            (void)sends_recall(engine, decided.id, SEND_COME_BACK);
         }
         break;
     case RC_PERM:
@@ -257,7 +257,7 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
     case RC_GONE:
         break;
     case RC_TEMP:
-        if (decided.ends_worker && !sends_recall(engine, decided.id)) {
+        if (decided.ends_worker && !sends_recall(engine, decided.id, SEND_COME_BACK_SOON)) {
             crew_end_job(engine->crew, decided.id);
         }
         look_again(next_ns, now_ns + DECISION_RETRY_NS);

@@ -169,8 +169,9 @@ static void at_scheduled(struct engine *engine, struct item *item, const struct 
                          int64_t now_ns)
 {
     int64_t at_ns = subject->order->schedule.contact_at;
-    item->due_ns = at_ns == INSTANT_NONE ? now_ns : at_ns;
-    if (item->due_ns <= now_ns) {
+    at_ns = at_ns == INSTANT_NONE ? now_ns : at_ns;
+    item->due_ns = at_ns < item->due_ns ? at_ns : item->due_ns; /* not_after, else never */
+    if (at_ns <= now_ns) {
         item->weight_bytes = recipients_bytes(subject);
         enqueue(&engine->extract, item, WORK_EXTRACT);
     }
@@ -212,6 +213,38 @@ static enum rc at_handed_over(struct engine *engine, struct item *item, struct s
     return rc;
 }
 
+/*
+ * Online: who waits for people, or is paused, when not_after comes has waited too long. Pending
+ * ones fail; one that was paused goes on, so that who is left is counted as expired. *out_is_over:
+ * that was it.
+ */
+static enum rc at_not_after(struct engine *engine, struct item *item, struct subject *subject,
+                            int64_t now_ns, bool *out_is_over, struct err *err)
+{
+    int64_t not_after = subject->order->schedule.not_after;
+    enum delivery_state state = subject->view.state;
+    bool is_paused = state == STATE_PAUSED;
+    *out_is_over = false;
+    if (subject->order->channel == HOUSE_MAIL || not_after == INSTANT_NONE ||
+        (!is_paused && state_stage(state) != STAGE_PENDING)) {
+        return RC_OK;
+    }
+    item->due_ns = not_after;
+    if (now_ns < not_after) {
+        return RC_OK;
+    }
+    *out_is_over = true;
+    enum rc rc = is_paused
+                     ? settle_say(subject, EVENT_RESUMED, "too late", now_ns, err)
+                     : settle_end(&engine->env, subject, EVENT_FAILED, "too late", now_ns, err);
+    item->state = subject->view.state;
+    engine->is_unsynced = true;
+    if (rc == RC_OK && is_paused) {
+        at_sending(engine, item, subject);
+    }
+    return rc;
+}
+
 static enum rc act_by_state(struct engine *engine, struct item *item, struct subject *subject,
                             int64_t now_ns, struct err *err)
 {
@@ -221,6 +254,11 @@ static enum rc act_by_state(struct engine *engine, struct item *item, struct sub
         engine->is_unsynced = true;
     }
     item->state = subject->view.state;
+    bool is_over = false;
+    rc = rc == RC_OK ? at_not_after(engine, item, subject, now_ns, &is_over, err) : rc;
+    if (rc != RC_OK || is_over) {
+        return rc;
+    }
     uint32_t proof = proof_due(subject);
     if (rc == RC_OK && proof > 0) { /* also while it is held: a proof is what it may be held for */
         at_proof(engine, item, subject, proof);

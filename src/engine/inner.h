@@ -170,8 +170,9 @@ void feedbacks_release(struct engine *engine);
 enum rc sends_open(struct engine *engine, struct err *err) MUST_CHECK;
 void sends_start(struct engine *engine, int64_t now_ns);
 void sends_commit(struct engine *engine, int64_t now_ns);
-/* sends_recall - have the worker of this delivery end in good order; false: it has none */
-bool sends_recall(struct engine *engine, const char *id);
+/* sends_recall - have the worker of this delivery end in good order (enum send_wish says how soon);
+ * false: it has none */
+bool sends_recall(struct engine *engine, const char *id, enum send_wish wish);
 size_t sends_busy(const struct engine *engine);
 void sends_each(const struct engine *engine,
                 void (*fn)(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of),

@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "channel/quarantine.h"
+#include "delivery/reply.h"
 #include "stage/proof.h"
 #include "stage/settle.h"
 #include "sys/clock.h"
@@ -19,14 +20,17 @@
 enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
 
 #define LISTS_LOOK_NS (3 * NS_PER_SECOND) /* a few stats; the contract: within 60 seconds */
-#define SEND_PAUSE_NS NS_PER_SECOND       /* after a fault, or from a relay that is away: doubled */
-#define SEND_PAUSES 8                     /* times: to some four minutes */
+/* Between two recalls of a channel's workers: a list that is written all the time is obeyed in
+ * time, and something is sent between. With a look and a recall it stays below the 60 seconds. */
+#define RECALL_PAUSE_NS (45 * NS_PER_SECOND)
+#define SEND_PAUSE_NS NS_PER_SECOND /* after a fault, or from a relay that is away: doubled */
+#define SEND_PAUSES 8               /* times: to some four minutes */
 
 /* What a send worker reads beside its delivery: the resolver's files, each where it leads, and the
  * system's trusted certificates. Not all of /etc: our own keys may lie there. */
 static const char *const SYSTEM_PLACES[] = {
-    "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf", "/etc/host.conf",
-    "/etc/gai.conf",    "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
+    "/etc/resolv.conf",    "/etc/hosts",    "/etc/nsswitch.conf", "/etc/host.conf",
+    "/etc/gai.conf",       "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
     "/etc/ca-certificates"};
 
 struct sends {
@@ -37,6 +41,8 @@ struct sends {
     size_t ended_count;
     int64_t lists_look_ns; /* monotonic */
     uint64_t lists_sum[HOUSE_CHANNELS];
+    bool is_recall_due[HOUSE_CHANNELS];  /* a list changed since its workers began */
+    int64_t recalled_ns[HOUSE_CHANNELS]; /* monotonic; 0: never */
 };
 
 static void run_send(void *ctx, struct stage_report *report, struct progress_cell *cell)
@@ -79,7 +85,8 @@ static uint64_t stamp_of(int dirfd, const char *path, uint64_t sum)
     return hash64(stamp, sizeof stamp, sum);
 }
 
-/* One number that changes when a list of the channel does. */
+/* One number that changes when a list of the channel does, or its token: a new one comes by rename,
+ * so that the descriptor which a worker was given stays with the old one. */
 static uint64_t lists_sum(const struct engine *engine, int channel)
 {
     const struct texts paths = engine->house->channels[channel].suppress;
@@ -87,6 +94,9 @@ static uint64_t lists_sum(const struct engine *engine, int channel)
     uint64_t sum = 1;
     for (size_t i = 0; i < paths.count; i++) {
         sum = stamp_of(AT_FDCWD, paths.items[i], sum);
+    }
+    if (engine->house->channels[channel].token_file != NULL) {
+        sum = stamp_of(AT_FDCWD, engine->house->channels[channel].token_file, sum);
     }
     return stamp_of(spool_dir(engine->env.spool, SPOOL_QUARANTINE),
                     quarantine_file(house_channel_name(channel), file), sum);
@@ -114,11 +124,31 @@ static void look_at_channel(struct engine *engine, int channel)
 {
     struct sends *sends = engine->sends;
     uint64_t sum = lists_sum(engine, channel);
-    if (sends->lists_sum[channel] != 0 && sum != sends->lists_sum[channel]) {
+    int64_t now_ns = clock_monotonic_ns();
+    int64_t before_ns = sends->recalled_ns[channel];
+    bool is_new = sends->lists_sum[channel] != 0 && sum != sends->lists_sum[channel];
+    sends->lists_sum[channel] = sum;
+    sends->is_recall_due[channel] =
+        crew_busy(sends->crew) > 0 && (is_new || sends->is_recall_due[channel]);
+    if (sends->is_recall_due[channel] &&
+        (before_ns == 0 || now_ns - before_ns >= RECALL_PAUSE_NS)) {
         struct recall recall = {engine, channel};
+        sends->is_recall_due[channel] = false;
+        sends->recalled_ns[channel] = now_ns;
         crew_each(sends->crew, recall_one, &recall);
     }
-    sends->lists_sum[channel] = sum;
+}
+
+/* Whoever failed for good in one delivery goes into the quarantine by our own hand: that recalls
+ * nobody, or each delivery that settles would end the workers of all others. */
+static enum rc settle(struct engine *engine, struct subject *subject, int64_t now_ns,
+                      bool *out_is_over, struct err *err)
+{
+    int channel = subject->order->channel;
+    look_at_channel(engine, channel); /* what others changed before is not ours */
+    enum rc rc = send_settle(&engine->env, subject, now_ns, out_is_over, err);
+    engine->sends->lists_sum[channel] = lists_sum(engine, channel);
+    return rc;
 }
 
 static void look_at_lists(struct engine *engine)
@@ -150,8 +180,10 @@ static void add_system_places(struct crew_batch *batch, int fds[], size_t *count
 
 static void add_send(struct crew_batch *batch, struct send *send)
 {
-    const int keys[] = {send->keys.ca_fd, send->keys.password_fd, send->keys.dkim_fd,
-                        send->keys.unsubscribe_fd};
+    const int keys[] = {send->keys.ca_fd,        send->keys.password_fd,
+                        send->keys.dkim_fd,      send->keys.unsubscribe_fd,
+                        send->keys.token_fd,     send->keys.client_cert_fd,
+                        send->keys.client_key_fd};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         works_add_fd(batch, keys[i]);
     }
@@ -223,11 +255,18 @@ void sends_start(struct engine *engine, int64_t now_ns)
 
 /* --- the end of a worker --- */
 
+/* But for the words behind a reply's code, which are others each time. */
+static bool is_same_reason(const char *one, const char *other)
+{
+    size_t len = reply_begin(one);
+    return len == reply_begin(other) && memcmp(one, other, len) == 0;
+}
+
 /* Said once: the journal is no place for every try. */
 static enum rc say_delay(struct subject *subject, const char *reason, int64_t now_ns,
                          struct err *err)
 {
-    if (reason[0] == '\0' || strcmp(subject->view.reason, reason) == 0) {
+    if (reason[0] == '\0' || is_same_reason(subject->view.reason, reason)) {
         return RC_OK;
     }
     return settle_retry_line(subject, EVENT_DELAYED, reason, now_ns, err);
@@ -317,7 +356,7 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
     engine->approved_look_ns = 0;
     /* Anew: a decision may have been made meanwhile. */
     enum rc rc = subject_open(engine->env.spool, id, &subject, &err);
-    rc = rc == RC_OK ? send_settle(&engine->env, &subject, now_ns, &is_over, &err) : rc;
+    rc = rc == RC_OK ? settle(engine, &subject, now_ns, &is_over, &err) : rc;
     if (rc != RC_OK) {
         item->failures++;
         item->due_ns = now_ns + pause_ns(item);
@@ -336,8 +375,13 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
 void sends_commit(struct engine *engine, int64_t now_ns)
 {
     struct sends *sends = engine->sends;
+    struct err err = {{0}};
     for (size_t i = 0; i < sends->ended_count; i++) {
-        if (engine->fatal == RC_OK && sends->ended[i]->proof > 0) {
+        const struct stage_report *report = &sends->reports[i];
+        if (report->outcome == REPORT_IO) { /* docs/SPOOL.md: a sync that fails ends the daemon */
+            engine_fail(engine, err_set(&err, RC_IO, "%s", report->text), &err, "send",
+                        sends->ended[i]->subject.id);
+        } else if (engine->fatal == RC_OK && sends->ended[i]->proof > 0) {
             settle_proof(engine, sends->ended[i], &sends->reports[i], now_ns);
         } else if (engine->fatal == RC_OK) {
             settle_one(engine, sends->ended[i]->subject.id, &sends->reports[i], now_ns);
@@ -349,9 +393,9 @@ void sends_commit(struct engine *engine, int64_t now_ns)
     crew_look(sends->crew);
 }
 
-bool sends_recall(struct engine *engine, const char *id)
+bool sends_recall(struct engine *engine, const char *id, enum send_wish wish)
 {
-    return crew_wish(engine->sends->crew, id, SEND_COME_BACK);
+    return crew_wish(engine->sends->crew, id, wish);
 }
 
 size_t sends_busy(const struct engine *engine)
@@ -371,7 +415,7 @@ static void recall_any(void *ctx, const char *kind, const char *id, uint64_t don
     (void)kind;
     (void)done;
     (void)of;
-    (void)sends_recall(ctx, id);
+    (void)sends_recall(ctx, id, SEND_COME_BACK_SOON);
 }
 
 void sends_end(struct engine *engine)

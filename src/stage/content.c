@@ -1,12 +1,15 @@
 /*
  * content - what an online delivery says
  *
- * This version makes e-mail (channel/mime).
+ * E-mail is made here (channel/mime), push and in-app messages by content_push, text messages by
+ * content_sms.
  */
 #include "stage/content.h"
 
 #include "base/arena.h"
 #include "channel/mime.h"
+#include "stage/content_push.h"
+#include "stage/content_sms.h"
 #include "sys/fs.h"
 
 #include <stdlib.h>
@@ -18,12 +21,16 @@ static const char STAND_IN_SECRET[] = "no secret: a preview of postroom";
 #define FEEDBACK_SENDER "postroom" /* last part of Feedback-ID: the same for all that we send */
 
 struct content {
+    struct push *push; /* push, inapp; the others are NULL */
     struct mime *mime;
     struct dkim *dkim;
+    struct content_sms *sms; /* of a delivery by SMS; then the others are NULL */
 };
 
 struct content_state {
+    struct push_state push;
     struct mime_state *mime;
+    struct content_sms_state *sms;
 };
 
 /* What mime_open borrows while it runs. */
@@ -163,19 +170,39 @@ static enum rc open_dkim(const struct order *order, const struct content_wants *
     return dkim_open(&options, out, err);
 }
 
-enum rc content_open(const struct order *order, const struct content_wants *wants,
-                     const char *const *columns, size_t count, struct content **out,
-                     struct err *err)
+static bool is_push(const struct order *order)
+{
+    return order->channel == HOUSE_PUSH || order->channel == HOUSE_INAPP;
+}
+
+static enum rc open_email(const struct order *order, const struct content_wants *wants,
+                          const char *const *columns, size_t count, struct content *content,
+                          struct err *err)
 {
     struct sources sources = {.order = order, .wants = wants, .arena = ARENA_EMPTY};
-    struct content *content = calloc(1, sizeof *content);
-    if (content == NULL) {
-        return err_set(err, RC_NOMEM, "no memory for a content");
-    }
     enum rc rc = open_dkim(order, wants, &content->dkim, err);
     rc = rc == RC_OK ? read_sources(&sources, content->dkim, err) : rc;
     rc = rc == RC_OK ? mime_open(&sources.options, columns, count, &content->mime, err) : rc;
     sources_release(&sources);
+    return rc;
+}
+
+enum rc content_open(const struct order *order, const struct content_wants *wants,
+                     const char *const *columns, size_t count, struct content **out,
+                     struct err *err)
+{
+    struct content *content = calloc(1, sizeof *content);
+    if (content == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for a content");
+    }
+    enum rc rc = RC_OK;
+    if (order->channel == HOUSE_SMS) {
+        rc = content_sms_open(order, columns, count, &content->sms, err);
+    } else if (is_push(order)) {
+        rc = content_push_open(order, wants, columns, count, &content->push, err);
+    } else {
+        rc = open_email(order, wants, columns, count, content, err);
+    }
     if (rc != RC_OK) {
         content_free(content);
         return rc;
@@ -187,8 +214,10 @@ enum rc content_open(const struct order *order, const struct content_wants *want
 void content_free(struct content *content)
 {
     if (content != NULL) {
+        push_free(content->push);
         mime_free(content->mime);
         dkim_free(content->dkim);
+        content_sms_free(content->sms);
         free(content);
     }
 }
@@ -207,7 +236,13 @@ enum rc content_check(const struct order *order, const struct content_wants *wan
                       const char *const *columns, size_t count, struct problems *problems,
                       struct err *err)
 {
+    if (order->channel == HOUSE_SMS) {
+        return content_sms_check(order, columns, count, problems, err);
+    }
     struct sources sources = {.order = order, .wants = wants, .arena = ARENA_EMPTY};
+    if (is_push(order)) {
+        return RC_OK; /* content_open has said all there is to say */
+    }
     enum rc rc = read_sources(&sources, NULL, err);
     rc = rc == RC_OK ? mime_check(&sources.options, columns, count, take_problem, problems, err)
                      : rc;
@@ -217,7 +252,9 @@ enum rc content_check(const struct order *order, const struct content_wants *wan
 
 bool content_uses(const struct content *content, size_t column)
 {
-    return mime_uses(content->mime, column);
+    return content->sms != NULL    ? content_sms_uses(content->sms, column)
+           : content->push != NULL ? push_uses(content->push, column)
+                                   : mime_uses(content->mime, column);
 }
 
 enum rc content_state_open(const struct content *content, struct content_state **out,
@@ -227,7 +264,12 @@ enum rc content_state_open(const struct content *content, struct content_state *
     if (state == NULL) {
         return err_set(err, RC_NOMEM, "no memory for a message");
     }
-    enum rc rc = mime_state_open(content->mime, &state->mime, err);
+    enum rc rc = RC_OK;
+    if (content->sms != NULL) {
+        rc = content_sms_state_open(&state->sms, err);
+    } else if (content->mime != NULL) {
+        rc = mime_state_open(content->mime, &state->mime, err);
+    }
     if (rc != RC_OK) {
         free(state);
         return rc;
@@ -239,25 +281,58 @@ enum rc content_state_open(const struct content *content, struct content_state *
 void content_state_free(struct content_state *state)
 {
     if (state != NULL) {
+        push_state_release(&state->push);
         mime_state_free(state->mime);
+        content_sms_state_free(state->sms);
         free(state);
     }
+}
+
+static enum rc render_push(const struct content *content, struct content_state *state,
+                           const struct recipient *recipient, uint32_t proof,
+                           struct content_message *out, struct err *err)
+{
+    const struct push_recipient to = {recipient->fields, recipient->key, recipient->address,
+                                      recipient->number, proof};
+    enum rc rc = push_render(content->push, &state->push, &to, err);
+    if (rc == RC_OK) {
+        *out = (struct content_message){.bytes = buf_slice(&state->push.request),
+                                        .to = recipient->address};
+    }
+    return rc;
 }
 
 enum rc content_render(const struct content *content, struct content_state *state,
                        const struct recipient *recipient, uint32_t proof, int64_t date_s,
                        struct content_message *out, struct err *err)
 {
+    if (content->sms != NULL) {
+        return content_sms_render(content->sms, state->sms, recipient, proof, out, err);
+    }
     struct mime_recipient to = {.number = recipient->number,
                                 .key = recipient->key,
                                 .address = recipient->address,
                                 .proof = proof,
                                 .date_s = date_s};
     struct mime_message message;
+    if (content->push != NULL) {
+        return render_push(content, state, recipient, proof, out, err);
+    }
     enum rc rc = mime_render(content->mime, state->mime, recipient->fields, &to, &message, err);
     if (rc == RC_OK) {
         *out = (struct content_message){message.bytes, message.sender, message.recipient,
-                                        message.needs_smtputf8};
+                                        message.needs_smtputf8, 0};
     }
     return rc;
+}
+
+bool content_has_pieces(const struct content *content)
+{
+    return content->sms != NULL;
+}
+
+enum rc content_pieces(const struct content *content, struct content_state *state,
+                       const struct slice *fields, uint32_t *out, struct err *err)
+{
+    return content_sms_pieces(content->sms, state->sms, fields, out, err);
 }

@@ -59,6 +59,7 @@ struct content_message {
     struct slice from;
     struct slice to;
     bool needs_smtputf8;
+    uint32_t pieces; /* sms: parts, which are what costs; else 0: the message is one */
 };
 
 /*
@@ -72,5 +73,16 @@ struct content_message {
 enum rc content_render(const struct content *content, struct content_state *state,
                        const struct recipient *recipient, uint32_t proof, int64_t date_s,
                        struct content_message *out, struct err *err) MUST_CHECK;
+
+/* content_has_pieces - what costs is counted in pieces of each message (sms) */
+bool content_has_pieces(const struct content *content);
+
+/*
+ * content_pieces - how many pieces the message of one recipient has; content_has_pieces
+ * fields   of the columns that the content was opened with
+ * Returns  as content_render
+ */
+enum rc content_pieces(const struct content *content, struct content_state *state,
+                       const struct slice *fields, uint32_t *out, struct err *err) MUST_CHECK;
 
 #endif

@@ -81,8 +81,7 @@ enum rc cost_reverse(const struct stage_env *env, const struct order *order, uin
  * RC_IO, RC_CORRUPT, RC_NOMEM
  */
 enum rc cost_spend(const struct stage_env *env, const struct order *order, uint64_t round,
-                   uint64_t quantity, int64_t priced_ns, int64_t at_ns,
-                   struct err *err) MUST_CHECK;
+                   uint64_t quantity, int64_t priced_ns, int64_t at_ns, struct err *err) MUST_CHECK;
 
 /* cost_is_reversed - the entries of that extraction are reversed; RC_IO, RC_CORRUPT a ledger cannot
  * be read */

@@ -175,6 +175,7 @@ static bool facts_told(const struct stage_report *report, struct extraction_fact
 /* One member of a group while it is booked. */
 struct booking {
     struct extraction_facts facts;
+    uint64_t quantity; /* records and seeds, or their pieces */
     struct cost_slot slot;
     bool is_whole; /* extraction/ is there */
 };
@@ -208,25 +209,30 @@ static enum rc publish_inside(struct subject *subject, struct err *err)
 }
 
 /* What a list of recipients says of itself stands in target.json: written before it was whole. */
-static enum rc online_facts_read(int dirfd, struct extraction_facts *out, struct err *err)
+static enum rc online_facts_read(int dirfd, struct booking *booking, struct err *err)
 {
     struct target_facts target;
+    struct extraction_facts *out = &booking->facts;
     *out = (struct extraction_facts){0};
     enum rc rc = target_read(dirfd, &target, err);
     if (rc == RC_OK) {
         out->rows = target.rows;
         out->records = target.records;
         out->seeds = target.seeds;
+        booking->quantity = target.quantity;
         target_release(&target);
     }
     return rc;
 }
 
-static enum rc facts_read(const struct subject *subject, struct extraction_facts *out,
-                          struct err *err)
+static enum rc facts_read(const struct subject *subject, struct booking *booking, struct err *err)
 {
-    return subject->order->channel == HOUSE_MAIL ? extraction_facts_read(subject->dirfd, out, err)
-                                                 : online_facts_read(subject->dirfd, out, err);
+    if (subject->order->channel != HOUSE_MAIL) {
+        return online_facts_read(subject->dirfd, booking, err);
+    }
+    enum rc rc = extraction_facts_read(subject->dirfd, &booking->facts, err);
+    booking->quantity = booking->facts.records + booking->facts.seeds;
+    return rc;
 }
 
 /* Nobody was selected and the delivery wants to end then: no archive, no cost. */
@@ -335,8 +341,8 @@ static enum rc book_lines(struct extract **group, struct booking *bookings, size
             continue;
         }
         group[i]->rc = cost_book_commit(&book, env, subject->order, subject->view.extraction_round,
-                                        bookings[i].facts.records + bookings[i].facts.seeds,
-                                        group[i]->created_ns, &bookings[i].slot, &group[i]->err);
+                                        bookings[i].quantity, group[i]->created_ns,
+                                        &bookings[i].slot, &group[i]->err);
         if (group[i]->rc == RC_PERM || group[i]->rc == RC_RANGE) {
             /* A price that is not valid today: the file cannot go out at an unknown cost. */
             struct stage_report report = {.outcome = REPORT_PREPARATION_ERROR};
@@ -386,7 +392,9 @@ enum rc extract_book(struct extract **group, const struct stage_report *reports,
             group[i]->rc = publish_inside(&group[i]->subject, &group[i]->err);
         }
         if (group[i]->rc == RC_OK && !facts_told(&reports[i], &bookings[i].facts)) {
-            group[i]->rc = facts_read(&group[i]->subject, &bookings[i].facts, &group[i]->err);
+            group[i]->rc = facts_read(&group[i]->subject, &bookings[i], &group[i]->err);
+        } else {
+            bookings[i].quantity = reports[i].quantity;
         }
         bookings[i].is_whole = group[i]->rc == RC_OK;
     }

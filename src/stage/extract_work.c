@@ -51,34 +51,47 @@ static enum rc write_archive(struct extract *extract, struct selection *selectio
     return rc;
 }
 
+struct listing {
+    const struct selection *selection;
+    struct recipients_writer *writer;
+    uint64_t quantity;
+};
+
 static enum rc add_recipient(void *ctx, struct slice payload, bool is_seed, struct err *err)
 {
+    struct listing *listing = ctx;
+    uint32_t pieces = 0;
     (void)is_seed; /* a seed is a recipient like any other */
-    return recipients_writer_add(ctx, payload, err);
+    struct slice line = selection_line(listing->selection, payload, &pieces);
+    listing->quantity += pieces;
+    return recipients_writer_add(listing->writer, line, err);
 }
 
 /* sending.tmp/recipients.csv: the columns that the content uses, in the order of sending. */
-static enum rc write_list(const struct selection *selection, int out_dirfd, struct err *err)
+static enum rc write_list(const struct selection *selection, int out_dirfd, uint64_t *out_quantity,
+                          struct err *err)
 {
     const struct selection_reach *reach = selection->reach;
     const char *names[CONTENT_COLUMNS_MAX];
-    struct recipients_writer *writer = NULL;
+    struct listing listing = {.selection = selection};
     uint32_t total = 0;
     size_t count = 0;
     const char *const *columns = audience_columns(selection->audience, &count);
     for (size_t i = 0; i < reach->used_count; i++) {
         names[i] = columns[reach->used[i]];
     }
-    enum rc rc = recipients_writer_open(out_dirfd, names, reach->used_count, &writer, err);
-    rc = rc == RC_OK ? audience_each(selection->audience, add_recipient, writer, err) : rc;
-    rc = rc == RC_OK ? recipients_writer_end(writer, &total, err) : rc;
-    recipients_writer_free(writer);
+    enum rc rc = recipients_writer_open(out_dirfd, names, reach->used_count, &listing.writer, err);
+    rc = rc == RC_OK ? audience_each(selection->audience, add_recipient, &listing, err) : rc;
+    rc = rc == RC_OK ? recipients_writer_end(listing.writer, &total, err) : rc;
+    recipients_writer_free(listing.writer);
+    *out_quantity = listing.quantity;
     return rc;
 }
 
 /* What the count said is put right by what was extracted: suppression lists were read again. */
 static enum rc write_target(struct extract *extract, const struct selection *selection,
-                            const struct audience_counts *counts, int out_dirfd, struct err *err)
+                            const struct audience_counts *counts, uint64_t quantity, int out_dirfd,
+                            struct err *err)
 {
     const struct order *order = extract->subject.order;
     struct target_facts counted;
@@ -90,10 +103,11 @@ static enum rc write_target(struct extract *extract, const struct selection *sel
     if (rc != RC_OK) {
         return rc;
     }
-    rc = cost_of_order(order, counts->records + counts->seeds, extract->created_ns, &costs, err);
+    rc = cost_of_order(order, quantity, extract->created_ns, &costs, err);
     if (rc == RC_OK) {
-        rc = target_text(counts, selection->bytes, columns, column_count, counted.warnings,
-                         counted.warning_count, &costs, order->currency, &text, err);
+        rc =
+            target_text(counts, quantity, selection->bytes, columns, column_count, counted.warnings,
+                        counted.warning_count, &costs, order->currency, &text, err);
     }
     bool is_same = rc == RC_OK && slice_equal(buf_slice(&text), buf_slice(&counted.text));
     if (rc == RC_OK && !is_same) {
@@ -143,14 +157,16 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     report->rows = counts.rows;
     report->records = counts.records;
     report->seeds = counts.seeds;
+    report->quantity = counts.records + counts.seeds;
     rc = rc == RC_OK ? fs_close(&excluded, err) : rc;
     if (rc == RC_OK) {
         rc = selection.extraction != NULL
                  ? write_archive(extract, &selection, &counts, out_dirfd, report, err)
-                 : write_list(&selection, out_dirfd, err);
+                 : write_list(&selection, out_dirfd, &report->quantity, err);
     }
     rc = rc == RC_OK ? put_excluded(extract, out_dirfd, err) : rc;
-    rc = rc == RC_OK ? write_target(extract, &selection, &counts, out_dirfd, err) : rc;
+    rc = rc == RC_OK ? write_target(extract, &selection, &counts, report->quantity, out_dirfd, err)
+                     : rc;
     selection_close(&selection);
     fs_drop(&excluded);
     fs_drop(&out_dirfd);

@@ -12,6 +12,7 @@
 #include "sys/fs.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,7 @@ static enum rc note_bad_rows(struct preparation *p, enum rc rc, const struct err
 static enum rc count_target(struct preparation *p, struct err *err)
 {
     int excluded = -1;
+    uint64_t unmade = 0;
     enum rc rc = RC_OK;
     if (!p->options->is_dry) {
         rc = fs_create(p->options->dirfd, EXCLUDED_FILE, 0600, &excluded, err);
@@ -130,10 +132,17 @@ static enum rc count_target(struct preparation *p, struct err *err)
         rc = fs_close(&excluded, err);
     }
     fs_drop(&excluded);
+    p->out->quantity = p->counts.records + p->counts.seeds;
     if (rc == RC_OK && !p->out->has_bad_rows) {
-        rc = cost_of_order(p->order, p->counts.records + p->counts.seeds, clock_now_ns(), &p->costs,
-                           err);
+        rc = selection_quantity(&p->selection, &p->counts, &p->out->quantity, &unmade, err);
+        rc = rc == RC_OK ? cost_of_order(p->order, p->out->quantity, clock_now_ns(), &p->costs, err)
+                         : rc;
         rc = note_bad_rows(p, rc, err);
+    }
+    if (unmade > 0) {
+        problems_warn(
+            p->problems, (struct place){"delivery.conf", 0},
+            "content: %" PRIu64 " messages cannot be made: they are empty or far too long", unmade);
     }
     return rc;
 }
@@ -157,8 +166,8 @@ static enum rc write_facts(struct preparation *p, struct err *err)
         rc = fs_put_new(p->options->dirfd, "settings.conf", 0640, settings.ptr, settings.len, err);
     }
     if (rc == RC_OK) {
-        rc = target_text(&p->counts, p->selection.bytes, columns, column_count, warnings,
-                         warning_count, &p->costs, p->order->currency, &target, err);
+        rc = target_text(&p->counts, p->out->quantity, p->selection.bytes, columns, column_count,
+                         warnings, warning_count, &p->costs, p->order->currency, &target, err);
     }
     rc = rc == RC_OK ? target_put(p->options->dirfd, &target, err) : rc;
     if (rc == RC_OK && !p->out->has_bad_rows) {

@@ -33,6 +33,7 @@ struct prepare_options {
 
 struct prepared {
     uint64_t rows, records, seeds;
+    uint64_t quantity; /* records and seeds, or their pieces (sms: parts) */
     uint64_t excluded[CAUSE_COUNT];
     uint64_t bytes;
     bool has_bad_rows; /* text says which and why */

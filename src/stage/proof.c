@@ -5,6 +5,7 @@
 
 #include "channel/mailbox.h"
 #include "channel/recipients.h"
+#include "channel/sms_text.h"
 #include "delivery/progress.h"
 #include "spool/tree.h"
 #include "stage/selection.h"
@@ -47,11 +48,18 @@ enum rc proof_open_dir(int dirfd, uint32_t number, int *out_fd, struct err *err)
 void proof_check(const struct order *order, struct place at, struct problems *problems)
 {
     const struct order_step *step = &order->steps[ORDER_STEP_PROOF];
-    for (size_t i = 0; step->is_on && order->channel == HOUSE_EMAIL && i < step->proof_target.count;
-         i++) {
+    for (size_t i = 0; step->is_on && i < step->proof_target.count; i++) {
+        struct slice text = slice_of(step->proof_target.items[i]);
         struct mailbox_address address;
+        struct slice digits;
         struct err err = {{0}};
-        if (mailbox_address_parse(slice_of(step->proof_target.items[i]), &address, &err) != RC_OK) {
+        enum rc rc = RC_OK;
+        if (order->channel == HOUSE_EMAIL) {
+            rc = mailbox_address_parse(text, &address, &err);
+        } else if (order->channel == HOUSE_SMS) {
+            rc = sms_number(text, &digits, &err);
+        }
+        if (rc != RC_OK) {
             problems_add(problems, at, "proof: address %zu of target is none: %s; correct it",
                          i + 1, err.text);
         }
@@ -109,6 +117,7 @@ void proof_release(struct proof *proof)
 
 /* The first of those selected, and of the control addresses, should there be nobody else. */
 struct sample {
+    const struct selection *selection;
     size_t columns;
     size_t wanted;
     struct arena arena;
@@ -123,6 +132,8 @@ static enum rc keep_row(void *ctx, struct slice payload, bool is_seed, struct er
     if (*count == sample->wanted) {
         return RC_OK;
     }
+    uint32_t pieces = 0;
+    payload = selection_line(sample->selection, payload, &pieces);
     enum rc rc = recipients_line_read(payload, sample->columns, &sample->arena,
                                       sample->rows[is_seed] + *count * (sample->columns + 2), err);
     *count += rc == RC_OK;
@@ -133,6 +144,7 @@ static enum rc take_sample(const struct selection *selection, struct sample *sam
                            struct err *err)
 {
     struct err own = {{0}};
+    sample->selection = selection;
     sample->columns = selection->reach->used_count;
     for (int i = 0; i < 2; i++) {
         sample->rows[i] = arena_array(&sample->arena, sample->wanted * (sample->columns + 2),

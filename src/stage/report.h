@@ -17,7 +17,9 @@ enum report_outcome {
     REPORT_TEMP,              /* the world is in the way (disk full, still changing): try again */
     REPORT_NOT_RUN,           /* the worker ended before it came to this job */
     REPORT_DIED,              /* the worker died in this job; text says how */
-    REPORT_WAITING            /* a sending: nothing can be done before next_ns; text says why */
+    REPORT_WAITING,           /* a sending: nothing can be done before next_ns; text says why */
+    REPORT_IO                 /* a sending: a sync failed, what is on disk is unknown: the daemon
+                                 ends, too; text says which */
 };
 
 enum { REPORT_TEXT_BYTES = 3072, REPORT_ARCHIVE_BYTES = 256 };
@@ -28,6 +30,7 @@ struct stage_report {
     uint64_t rows;
     uint64_t records;
     uint64_t seeds;
+    uint64_t quantity;       /* an extraction: what is to be paid for */
     uint64_t bytes;          /* of the recipients */
     uint32_t is_same_ground; /* a revision that changes nothing an extraction is made of */
     uint32_t has_facts;      /* an extraction: its counts, archive and digest stand here */

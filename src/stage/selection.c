@@ -6,9 +6,11 @@
 #include "channel/mailbox.h"
 #include "channel/quarantine.h"
 #include "channel/recipients.h"
+#include "channel/sms_text.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -188,8 +190,33 @@ static enum audience_cause check_reach(void *ctx, unsigned thread, const struct 
     if (address.len == 0) {
         return CAUSE_INCOMPLETE_ADDRESS;
     }
-    enum rc rc = reach->is_email ? mailbox_address_parse(address, &parsed, NULL) : RC_OK;
+    struct slice digits;
+    enum rc rc = RC_OK;
+    if (reach->channel == HOUSE_EMAIL) {
+        rc = mailbox_address_parse(address, &parsed, NULL);
+    } else if (reach->channel == HOUSE_SMS) {
+        rc = sms_number(address, &digits, NULL);
+    }
     return rc == RC_PERM || rc == RC_RANGE ? CAUSE_BAD_ADDRESS : CAUSE_NONE;
+}
+
+/* How many pieces this row's message has, as one byte; 0: it cannot be made. */
+static enum rc keep_pieces(void *ctx, unsigned thread, const struct audience_row *row,
+                           struct buf *out, struct err *err)
+{
+    struct selection_reach *reach = ctx;
+    uint32_t pieces = 0;
+    enum rc rc = reach->states[thread] == NULL
+                     ? content_state_open(reach->content, &reach->states[thread], err)
+                     : RC_OK;
+    rc = rc == RC_OK
+             ? content_pieces(reach->content, reach->states[thread], row->fields, &pieces, err)
+             : rc;
+    if (rc != RC_OK && rc != RC_PERM && rc != RC_RANGE) {
+        return rc;
+    }
+    buf_add_byte(out, (char)(unsigned char)(rc == RC_OK ? pieces : 0));
+    return buf_ok(out, err);
 }
 
 /* What is kept of a row: key, address, and what the content uses. */
@@ -198,7 +225,11 @@ static enum rc keep_line(void *ctx, unsigned thread, const struct audience_row *
 {
     const struct selection_reach *reach = ctx;
     struct slice used[CONTENT_COLUMNS_MAX];
-    (void)thread;
+    enum rc rc =
+        content_has_pieces(reach->content) ? keep_pieces(ctx, thread, row, out, err) : RC_OK;
+    if (rc != RC_OK) {
+        return rc;
+    }
     for (size_t i = 0; i < reach->used_count; i++) {
         used[i] = row->fields[reach->used[i]];
     }
@@ -283,10 +314,11 @@ static enum rc open_reach(struct opening *o, struct err *err)
     rc = rc == RC_OK
              ? find_column(order, order->target.key, "key", columns, count, &reach->key, err)
              : rc;
-    reach->is_email = order->channel == HOUSE_EMAIL;
+    reach->channel = order->channel;
     rc = rc == RC_OK ? open_quarantine(o, err) : rc;
     rc = rc == RC_OK ? open_content(o, columns, count, err) : rc;
     if (rc == RC_OK) {
+        reach->content = o->out->content;
         audience_narrow(o->out->audience, reaches_by, reach);
     }
     return rc;
@@ -298,6 +330,7 @@ static void close_reach(struct selection_reach *reach)
         quarantine_free(reach->quarantine);
         for (size_t i = 0; i < AUDIENCE_THREADS_MAX; i++) {
             buf_release(&reach->scratch[i]);
+            content_state_free(reach->states[i]);
         }
     }
 }
@@ -414,7 +447,8 @@ static struct audience_options plain_options(const struct opening *o)
         .check = is_online  ? check_reach
                  : has_norm ? extraction_check
                             : NULL,
-        .payload = o->wants->is_counting ? NULL
+        /* Counting delivers nothing, but for the pieces where these are what is counted. */
+        .payload = o->wants->is_counting ? (o->order->channel == HOUSE_SMS ? keep_pieces : NULL)
                    : is_online           ? keep_line
                                          : extraction_payload,
         .ctx = is_online ? (void *)o->out->reach : o->out->extraction,
@@ -487,4 +521,52 @@ void selection_close(struct selection *selection)
     }
     arena_release(&selection->arena);
     *selection = (struct selection){.arena = ARENA_EMPTY};
+}
+
+/* --- what is to be paid for --- */
+
+struct slice selection_line(const struct selection *selection, struct slice payload,
+                            uint32_t *out_pieces)
+{
+    if (!content_has_pieces(selection->content)) {
+        *out_pieces = 1;
+        return payload;
+    }
+    assert(payload.len > 0);
+    *out_pieces = (unsigned char)payload.ptr[0];
+    return (struct slice){payload.ptr + 1, payload.len - 1};
+}
+
+struct quantity {
+    const struct selection *selection;
+    uint64_t pieces;
+    uint64_t unmade;
+};
+
+static enum rc add_pieces(void *ctx, struct slice payload, bool is_seed, struct err *err)
+{
+    struct quantity *quantity = ctx;
+    uint32_t pieces = 0;
+    (void)is_seed;
+    (void)err;
+    (void)selection_line(quantity->selection, payload, &pieces);
+    quantity->pieces += pieces;
+    quantity->unmade += pieces == 0;
+    return RC_OK;
+}
+
+enum rc selection_quantity(const struct selection *selection, const struct audience_counts *counts,
+                           uint64_t *out, uint64_t *out_unmade, struct err *err)
+{
+    struct quantity quantity = {.selection = selection};
+    enum rc rc = RC_OK;
+    *out = counts->records + counts->seeds;
+    if (selection->content != NULL && content_has_pieces(selection->content)) {
+        rc = audience_each(selection->audience, add_pieces, &quantity, err);
+        *out = quantity.pieces;
+    }
+    if (out_unmade != NULL) {
+        *out_unmade = quantity.unmade;
+    }
+    return rc;
 }

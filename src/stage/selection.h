@@ -34,11 +34,13 @@ struct selection_wants {
 struct selection_reach {
     size_t address; /* column of the recipients */
     size_t key;
-    bool is_email;
+    int channel; /* enum house_channel_kind */
     struct quarantine *quarantine;
     struct buf scratch[AUDIENCE_THREADS_MAX]; /* one for each thread */
     size_t *used;                             /* columns that the content uses */
     size_t used_count;
+    const struct content *content;
+    struct content_state *states[AUDIENCE_THREADS_MAX]; /* pieces: one for each thread, as needed */
 };
 
 struct selection {
@@ -62,6 +64,23 @@ struct selection {
 enum rc selection_open(const struct order *order, const struct selection_wants *wants,
                        struct selection *out, struct err *err) MUST_CHECK;
 void selection_close(struct selection *selection);
+
+/*
+ * selection_line - what is behind the pieces in a payload of an online selection
+ * payload    as audience_each gives it
+ * out_pieces of the message; 1 where messages are not counted in pieces; 0: it cannot be made
+ */
+struct slice selection_line(const struct selection *selection, struct slice payload,
+                            uint32_t *out_pieces);
+
+/*
+ * selection_quantity - what is to be paid for, after audience_run: records and seeds, or their
+ * pieces
+ * out_unmade  messages that cannot be made (they are empty, or far too long); may be NULL
+ * Returns     RC_OK; RC_IO, RC_NOMEM as audience_each
+ */
+enum rc selection_quantity(const struct selection *selection, const struct audience_counts *counts,
+                           uint64_t *out, uint64_t *out_unmade, struct err *err) MUST_CHECK;
 
 /* selection_layout - the pack's options of a layout; texts are borrowed, the rest lives in the
  * arena. RC_OK; RC_NOMEM */

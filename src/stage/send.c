@@ -60,8 +60,15 @@ static enum rc open_keys(const struct house_channel *channel, struct send_keys *
              : rc;
     rc = rc == RC_OK ? open_key(channel->dkim.key_file, "dkim.key_file", true, &keys->dkim_fd, err)
                      : rc;
-    return rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file", true,
-                                  &keys->unsubscribe_fd, err)
+    rc = rc == RC_OK ? open_key(channel->unsubscribe.secret_file, "unsubscribe.secret_file", true,
+                                &keys->unsubscribe_fd, err)
+                     : rc;
+    rc = rc == RC_OK ? open_key(channel->token_file, "token_file", true, &keys->token_fd, err) : rc;
+    rc = rc == RC_OK ? open_key(channel->client_cert_file, "client_cert_file", false,
+                                &keys->client_cert_fd, err)
+                     : rc;
+    return rc == RC_OK ? open_key(channel->client_key_file, "client_key_file", true,
+                                  &keys->client_key_fd, err)
                        : rc;
 }
 
@@ -79,7 +86,7 @@ static struct send *send_new(const struct stage_env *env)
                               .subject = SUBJECT_NONE,
                               .dirfd = -1,
                               .messages_fd = -1,
-                              .keys = {-1, -1, -1, -1}};
+                              .keys = {-1, -1, -1, -1, -1, -1, -1}};
     }
     return send;
 }
@@ -144,6 +151,9 @@ void send_release(struct send *send)
     fs_drop(&send->keys.password_fd);
     fs_drop(&send->keys.dkim_fd);
     fs_drop(&send->keys.unsubscribe_fd);
+    fs_drop(&send->keys.token_fd);
+    fs_drop(&send->keys.client_cert_fd);
+    fs_drop(&send->keys.client_key_fd);
     free(send);
 }
 
@@ -221,6 +231,20 @@ static enum rc load_table(const struct subject *subject, struct progress_table *
     return rc == RC_GONE ? RC_OK : rc; /* nobody was tried yet: nothing is counted */
 }
 
+/* What was really sent: messages, or their pieces, which are the code of each result `sent`. */
+static uint64_t sent_quantity(const struct order *order, const struct progress_table *table)
+{
+    uint64_t pieces = 0;
+    if (order->channel != HOUSE_SMS) {
+        return table->counts[PROGRESS_SENT];
+    }
+    for (uint32_t i = 0; i < table->total; i++) {
+        const struct progress_entry *entry = &table->entries[i];
+        pieces += entry->state == PROGRESS_SENT ? (entry->code > 0 ? entry->code : 1U) : 0U;
+    }
+    return pieces;
+}
+
 enum rc send_spend(const struct stage_env *env, const struct subject *subject, int64_t now_ns,
                    struct err *err)
 {
@@ -234,7 +258,8 @@ enum rc send_spend(const struct stage_env *env, const struct subject *subject, i
     }
     rc = load_table(subject, &table, err);
     rc = rc == RC_OK ? cost_spend(env, subject->order, subject->view.extraction_round,
-                                  table.counts[PROGRESS_SENT], subject->view.fixed_ns, now_ns, err)
+                                  sent_quantity(subject->order, &table), subject->view.fixed_ns,
+                                  now_ns, err)
                      : rc;
     progress_table_release(&table);
     return rc;
@@ -287,7 +312,7 @@ enum rc send_settle(const struct stage_env *env, struct subject *subject, int64_
     rc = rc == RC_OK ? load_table(subject, &table, err) : rc;
     if (rc == RC_OK && subject->view.state == STATE_SENDING && is_over(&table)) {
         rc = cost_spend(env, subject->order, subject->view.extraction_round,
-                        table.counts[PROGRESS_SENT], subject->view.fixed_ns, now_ns, err);
+                        sent_quantity(subject->order, &table), subject->view.fixed_ns, now_ns, err);
         rc = rc == RC_OK ? say_end(subject, table.counts, now_ns, err) : rc;
         rc = rc == RC_OK ? spool_sync(env->spool, err) : rc; /* nothing looks at done/ again */
         rc = rc == RC_OK ? subject_move(env, subject, err) : rc;

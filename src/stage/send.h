@@ -19,10 +19,12 @@
 #include "stage/subject.h"
 #include "sys/progress.h"
 
-/* What the daemon wishes of a worker at work (cell->wish). */
+/* What the daemon wishes of a worker at work (cell->wish); a greater one is not taken back. */
 enum send_wish {
     SEND_GO_ON = 0,
-    SEND_COME_BACK /* begin nothing more, let what is under way end, report */
+    SEND_COME_BACK,     /* begin nothing more, let what is under way end, however long the other
+                           side takes for its answers, report (pause, lists that changed) */
+    SEND_COME_BACK_SOON /* the same within SEND_COME_BACK_S (stop, the end of the daemon) */
 };
 
 #define SEND_DIR "sending" /* of a delivery: the list, and who could not be reached */
@@ -39,6 +41,9 @@ struct send_keys {
     int password_fd;
     int dkim_fd;
     int unsubscribe_fd;
+    int token_fd;
+    int client_cert_fd;
+    int client_key_fd;
 };
 
 struct send {

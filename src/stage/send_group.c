@@ -35,7 +35,8 @@ void group_told(void *ctx, const struct verdict_report *report)
         report->text.len < sizeof result->text ? report->text.len : sizeof result->text - 1;
     result->number = slot->number;
     result->verdict = report->verdict;
-    result->code = report->code;
+    bool has_pieces = report->verdict == VERDICT_SENT && slot->draft.pieces > 0;
+    result->code = has_pieces ? (int)slot->draft.pieces : report->code;
     result->is_about_recipient = report->is_about_recipient;
     if (len > 0) {
         memcpy(result->text, report->text.ptr, len);
@@ -211,8 +212,8 @@ enum rc group_intend(struct sending *sending, struct err *err)
 enum rc group_submit(struct sending *sending, bool is_untried, struct err *err)
 {
     assert(!send_commit_is_begun(sending->commit));
-    for (size_t i = 0; i < sending->group_count; i++) {
-        struct send_slot *slot = sending->group[i];
+    while (sending->group_count > 0) {
+        struct send_slot *slot = sending->group[sending->group_at];
         struct outgoing outgoing = {.number = (uint64_t)(slot - sending->slots),
                                     .from = buf_slice(&slot->draft.from),
                                     .to = buf_slice(&slot->draft.to),
@@ -225,9 +226,11 @@ enum rc group_submit(struct sending *sending, bool is_untried, struct err *err)
             struct verdict_report untried = {.number = outgoing.number, .verdict = VERDICT_UNTRIED};
             group_told(sending, &untried);
         } else if (rc != RC_OK) {
-            return rc;
+            return rc; /* that one and those behind it are still the group */
         }
+        sending->group_at++;
+        sending->group_count--;
     }
-    sending->group_count = 0;
+    sending->group_at = 0;
     return RC_OK;
 }

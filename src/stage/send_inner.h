@@ -73,13 +73,15 @@ struct sending {
     struct send_draft *drafts[SEND_GROUP_MAX]; /* of those, for the threads */
     size_t ahead_count;
     struct send_slot *group[SEND_GROUP_MAX]; /* intended, to be submitted after their commit */
-    size_t group_count;
+    size_t group_at;                         /* of it, the first that is not submitted */
+    size_t group_count;                      /* that are not */
     struct send_result results[SEND_SLOTS_MAX];
     size_t result_count;
     uint32_t cursor;      /* where to look for the next recipient */
     int64_t swept_ns;     /* monotonic: when the search last began anew */
     bool is_sweep_over;   /* nothing was found up to the end */
     int64_t committed_ns; /* monotonic */
+    int64_t hurried_ns;   /* monotonic: when SEND_COME_BACK_SOON was first seen; 0: it was not */
 };
 
 /* sending_open - everything; results as send_work reports them. sending_close also after a failure
@@ -92,6 +94,14 @@ void sending_close(struct sending *sending);
 /* sending_record - one record into the group, at this time; commits where the group is full */
 enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t number,
                        const char *text, struct err *err) MUST_CHECK;
+
+/*
+ * sending_decide_uncertain - nobody knows whether it was taken: sent again or not, as the channel
+ * says, and later and later, or a peer that loses its answers would be sent the same message over
+ * and over. is_crash: what a restart found; after its first try that one is sent again at once.
+ */
+enum rc sending_decide_uncertain(struct sending *sending, uint32_t number, bool is_crash,
+                                 struct err *err) MUST_CHECK;
 
 /* ---- the next group: send_group.c ---- */
 

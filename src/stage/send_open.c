@@ -3,6 +3,8 @@
  */
 #include "stage/send_inner.h"
 
+#include "channel/http.h"
+#include "channel/smpp.h"
 #include "channel/smtp.h"
 #include "channel/store.h"
 #include "sys/clock.h"
@@ -18,6 +20,8 @@ enum {
     PORT_SUBMISSIONS = 465,          /* RFC 8314 */
     PORT_SUBMISSION = 587,
     PORT_SMTP = 25,
+    PORT_SMPP_TLS = 3550,
+    PORT_SMPP = 2775,
     MESSAGE_MODE = 0640 /* what the embedded transports keep, for the operators to look at */
 };
 
@@ -90,6 +94,75 @@ static enum rc open_smtp(struct sending *sending, struct err *err)
     return rc;
 }
 
+static enum rc open_smpp(struct sending *sending, struct err *err)
+{
+    const struct house_channel *channel = sending->channel;
+    const struct send_keys *keys = &sending->send->keys;
+    bool is_plain = channel->tls == HOUSE_TLS_NONE;
+    struct buf ca = BUF_EMPTY;
+    struct buf password = BUF_EMPTY;
+    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
+    rc = rc == RC_OK ? read_key(keys->password_fd, "password_file", KEY_BYTES_MAX, &password, err)
+                     : rc;
+    if (rc == RC_OK) {
+        int connections = channel->connections < SMPP_CONNECTIONS_MAX ? channel->connections
+                                                                      : SMPP_CONNECTIONS_MAX;
+        struct smpp_options options = {
+            .host = channel->host,
+            .port = (uint16_t)(channel->port > 0 ? channel->port
+                               : is_plain        ? PORT_SMPP
+                                                 : PORT_SMPP_TLS),
+            .is_plain = is_plain,
+            .ca_pem = {buf_text(&ca), ca.len},
+            .system_id = slice_of(channel->system_id),
+            .password = first_line(&password),
+            .connections = (unsigned)connections,
+            .window = (unsigned)channel->window,
+            .rate = (unsigned)channel->rate,
+            .timeout_ns = channel->timeout_ns,
+        };
+        rc = smpp_open(&options, &sending->transport, err);
+    }
+    buf_release(&ca);
+    wipe(&password);
+    return rc;
+}
+
+static enum rc open_http(struct sending *sending, struct err *err)
+{
+    const struct house_channel *channel = sending->channel;
+    const struct send_keys *keys = &sending->send->keys;
+    struct buf ca = BUF_EMPTY;
+    struct buf cert = BUF_EMPTY;
+    struct buf key = BUF_EMPTY;
+    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
+    rc = rc == RC_OK ? read_key(keys->client_cert_fd, "client_cert_file", KEY_BYTES_MAX, &cert, err)
+                     : rc;
+    rc = rc == RC_OK ? read_key(keys->client_key_fd, "client_key_file", KEY_BYTES_MAX, &key, err)
+                     : rc;
+    if (rc == RC_OK) {
+        struct http_options options = {
+            .name = house_channel_name(sending->order->channel),
+            .url = channel->url,
+            .is_plain = channel->tls == HOUSE_TLS_NONE,
+            .ca_pem = {buf_text(&ca), ca.len},
+            .client_pem = {buf_text(&cert), cert.len},
+            .client_key_pem = {buf_text(&key), key.len},
+            .token_fd = keys->token_fd,
+            .headers = channel->headers.items,
+            .header_count = channel->headers.count,
+            .connections = (unsigned)channel->connections,
+            .rate = (unsigned)channel->rate,
+            .timeout_ns = channel->timeout_ns,
+        };
+        rc = http_open(&options, &sending->transport, err);
+    }
+    buf_release(&ca);
+    buf_release(&cert);
+    wipe(&key);
+    return rc;
+}
+
 static enum rc open_transport(struct sending *sending, struct err *err)
 {
     const char *transport = sending->channel->transport;
@@ -98,6 +171,20 @@ static enum rc open_transport(struct sending *sending, struct err *err)
     }
     if (transport != NULL && strcmp(transport, "null") == 0) {
         return null_open(&sending->transport, err);
+    }
+    if (transport != NULL && strcmp(transport, "smpp") == 0) {
+        return open_smpp(sending, err);
+    }
+    if (transport != NULL && strcmp(transport, "http") == 0) {
+        return open_http(sending, err);
+    }
+    if (sending->order->channel == HOUSE_SMS) {
+        return folder_open(sending->send->messages_fd, MESSAGE_MODE, ".txt", &sending->transport,
+                           err);
+    }
+    if (sending->order->channel == HOUSE_PUSH || sending->order->channel == HOUSE_INAPP) {
+        return folder_open(sending->send->messages_fd, MESSAGE_MODE, ".json", &sending->transport,
+                           err);
     }
     return maildir_open(sending->send->messages_fd, MESSAGE_MODE, sending->send->env->group_gid,
                         &sending->transport, err);
@@ -145,31 +232,18 @@ static enum rc open_helpers(struct sending *sending, struct err *err)
     return rc == RC_OK ? send_commit_open(sending->log, &sending->bell, &sending->commit, err) : rc;
 }
 
-/* What a crash left uncertain is decided at once, as the channel says. */
+/* What a crash, or a worker that could not wait, left uncertain */
 static enum rc decide_uncertain(struct sending *sending, struct err *err)
 {
     const struct progress_table *table = progress_log_table(sending->log);
-    int64_t now_ns = clock_now_ns();
-    int64_t not_after = sending->order->schedule.not_after;
-    bool resends = sending->channel->uncertain == HOUSE_RESEND &&
-                   (not_after == INSTANT_NONE || now_ns < not_after);
     enum rc rc = RC_OK;
     for (uint32_t n = 1; rc == RC_OK && n <= table->total && table->counts[PROGRESS_UNCERTAIN] > 0;
          n++) {
-        if (table->entries[n - 1].state != PROGRESS_UNCERTAIN) {
-            continue;
-        }
-        struct progress_record record = {.act = resends ? PROGRESS_ACT_RESEND : PROGRESS_ACT_HOLD,
-                                         .number = n,
-                                         .at_ns = now_ns,
-                                         .code = table->entries[n - 1].code};
-        rc = progress_log_add(sending->log, &record, err);
-        if (rc == RC_RANGE) { /* the group is full */
-            rc = progress_log_commit(sending->log, err);
-            rc = rc == RC_OK ? progress_log_add(sending->log, &record, err) : rc;
+        if (table->entries[n - 1].state == PROGRESS_UNCERTAIN) {
+            rc = sending_decide_uncertain(sending, n, true, err);
         }
     }
-    return rc == RC_OK ? progress_log_commit(sending->log, err) : rc;
+    return rc;
 }
 
 enum rc sending_open(struct sending *sending, struct err *err)
@@ -183,7 +257,6 @@ enum rc sending_open(struct sending *sending, struct err *err)
     rc = rc == RC_OK ? progress_log_open(send->dirfd, recipients_total(sending->list),
                                          clock_now_ns(), &sending->log, err)
                      : rc;
-    rc = rc == RC_OK ? decide_uncertain(sending, err) : rc;
     if (rc == RC_OK && send->proof == 0) {
         rc = unwanted_load(send->env->house, sending->order->channel,
                            &send->env->lists.channels[sending->order->channel],
@@ -191,6 +264,7 @@ enum rc sending_open(struct sending *sending, struct err *err)
     }
     rc = rc == RC_OK ? open_content(sending, err) : rc;
     rc = rc == RC_OK ? open_helpers(sending, err) : rc;
+    rc = rc == RC_OK ? decide_uncertain(sending, err) : rc;
     rc = rc == RC_OK ? open_transport(sending, err) : rc;
     for (size_t i = SEND_SLOTS_MAX; i > 0; i--) { /* the first one is taken first */
         sending->free_slots[sending->free_count++] = &sending->slots[i - 1];

@@ -116,6 +116,7 @@ static void keep(struct send_draft *draft, const struct content_message *message
     buf_add_slice(&draft->from, message->from);
     buf_add_slice(&draft->to, message->to);
     draft->needs_smtputf8 = message->needs_smtputf8;
+    draft->pieces = message->pieces;
     if (draft->bytes.is_failed || draft->from.is_failed || draft->to.is_failed) {
         draft->rc = err_set(&draft->why, RC_NOMEM, "no memory for a message");
     }

@@ -27,6 +27,7 @@ struct send_draft {
     struct buf from;
     struct buf to;
     bool needs_smtputf8;
+    uint32_t pieces; /* content_message's: recorded as the code of a result `sent` */
 };
 
 struct send_render_options {

@@ -16,6 +16,7 @@
 #include "stage/send_inner.h"
 
 #include "delivery/order_waves.h"
+#include "delivery/reply.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
@@ -35,11 +36,25 @@ enum {
 
 /* --- records --- */
 
+/* The daemon cannot wait any longer. grace_ns: for what takes a moment alone, on top */
+static bool is_time_over(struct sending *sending, int64_t grace_ns)
+{
+    if (atomic_load(&sending->cell->wish) < SEND_COME_BACK_SOON) {
+        return false;
+    }
+    int64_t now_ns = clock_monotonic_ns();
+    sending->hurried_ns = sending->hurried_ns == 0 ? now_ns : sending->hurried_ns;
+    return now_ns - sending->hurried_ns >= SEND_COME_BACK_S * NS_PER_SECOND + grace_ns;
+}
+
 /* A commit under way is waited for, a full disk too: what was said to the other side must not be
  * forgotten. Nothing else goes on meanwhile. */
 static enum rc end_commit(struct sending *sending, struct err *err)
 {
     while (send_commit_is_busy(sending->commit)) {
+        if (is_time_over(sending, COMMIT_MS * NS_PER_MS)) {
+            return err_set(err, RC_TEMP, "progress: the disk did not take it before the end");
+        }
         bell_wait(&sending->bell, -1, WAIT_MS);
         atomic_fetch_add(&sending->cell->beats, 1);
     }
@@ -103,15 +118,16 @@ static enum rc record_temporary(struct sending *sending, struct progress_record 
     return record(sending, result, err);
 }
 
-/* Nobody knows whether it was taken: as the channel says, and not at once, or a peer that loses its
- * answers would be sent the same message over and over. */
-static enum rc decide_uncertain(struct sending *sending, uint32_t number, struct err *err)
+enum rc sending_decide_uncertain(struct sending *sending, uint32_t number, bool is_crash,
+                                 struct err *err)
 {
     const struct progress_table *table = progress_log_table(sending->log);
     struct progress_record decided = {
         .act = PROGRESS_ACT_RESEND, .number = number, .at_ns = clock_now_ns()};
     int64_t elapsed_s = 0;
-    int64_t pause_s = pause_after(table->entries[number - 1].tries, &elapsed_s);
+    unsigned tries = table->entries[number - 1].tries;
+    int64_t pause_s = pause_after(tries, &elapsed_s);
+    pause_s = is_crash && tries <= 1 ? 0 : pause_s;
     int64_t not_after = sending->order->schedule.not_after;
     decided.next_ns = decided.at_ns + pause_s * NS_PER_SECOND;
     decided.code = table->entries[number - 1].code;
@@ -123,21 +139,27 @@ static enum rc decide_uncertain(struct sending *sending, uint32_t number, struct
     return record(sending, &decided, err);
 }
 
+static bool is_unreachable(const struct send_result *result)
+{
+    return result->verdict == VERDICT_PERMANENT && result->is_about_recipient;
+}
+
 /* Whose address is at fault is not written to again: kept beside the list, for the daemon to take
  * over (docs/SPOOL.md S5). */
-static enum rc note_unreachable(struct sending *sending, enum rc rc, struct err *err)
+static enum rc note_unreachable(struct sending *sending, struct err *err)
 {
     struct quarantine_entry *entries = calloc(sending->result_count + 1, sizeof *entries);
     struct buf texts = BUF_EMPTY;
     size_t count = 0;
     int dirfd = -1;
+    enum rc rc = RC_OK;
     if (entries == NULL) {
         return err_set(err, RC_NOMEM, "no memory for addresses");
     }
     for (size_t i = 0; rc == RC_OK && i < sending->result_count; i++) {
         const struct send_result *result = &sending->results[i];
         struct recipient recipient;
-        if (result->verdict != VERDICT_PERMANENT || !result->is_about_recipient) {
+        if (!is_unreachable(result)) {
             continue;
         }
         rc = recipients_read(sending->list, result->number, &recipient, err);
@@ -186,25 +208,46 @@ static enum rc record_result(struct sending *sending, const struct send_result *
     if (result->verdict == VERDICT_TEMPORARY) {
         return record_temporary(sending, &one, err);
     }
-    enum rc rc = record(sending, &one, err);
+    const struct progress_table *table = progress_log_table(sending->log);
+    bool is_known = table->entries[result->number - 1].state == PROGRESS_UNCERTAIN;
+    enum rc rc = is_known ? RC_OK : record(sending, &one, err); /* it was not decided on then */
     return rc == RC_OK && result->verdict == VERDICT_UNCERTAIN
-               ? decide_uncertain(sending, result->number, err)
+               ? sending_decide_uncertain(sending, result->number, false, err)
                : rc;
 }
 
-/* What the transport told since the last time. Stored messages are on disk first. */
+/* Those that could not be recorded stay, in their order, for the next time. */
+static enum rc record_some(struct sending *sending, bool are_unreachable, struct err *err)
+{
+    size_t kept = 0;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < sending->result_count; i++) {
+        const struct send_result *result = &sending->results[i];
+        bool is_meant = is_unreachable(result) == are_unreachable;
+        if (rc == RC_OK && is_meant) {
+            rc = record_result(sending, result, err);
+        }
+        if (rc != RC_OK || !is_meant) {
+            sending->results[kept++] = *result;
+        }
+    }
+    sending->result_count = kept;
+    return rc;
+}
+
+/* What the transport told since the last time. Stored messages are on disk first; whose address is
+ * at fault comes last, after it was noted, and holds up nobody else's result. */
 static enum rc record_results(struct sending *sending, struct err *err)
 {
     if (sending->result_count == 0) {
         return RC_OK;
     }
     enum rc rc = transport_flush(sending->transport, err);
-    rc = sending->send->proof == 0 ? note_unreachable(sending, rc, err) : rc;
-    for (size_t i = 0; rc == RC_OK && i < sending->result_count; i++) {
-        rc = record_result(sending, &sending->results[i], err);
+    rc = rc == RC_OK ? record_some(sending, false, err) : rc;
+    if (rc == RC_OK && sending->result_count > 0 && sending->send->proof == 0) {
+        rc = note_unreachable(sending, err);
     }
-    sending->result_count = 0;
-    return rc;
+    return rc == RC_OK ? record_some(sending, true, err) : rc;
 }
 
 /* --- time --- */
@@ -256,21 +299,36 @@ static uint32_t waves_open(const struct sending *sending, int64_t now_ns, int64_
 
 /* --- the loop --- */
 
-/* Nothing more is begun; what is under way gets its verdict, for a while. */
-static enum rc come_back(struct sending *sending, int64_t until_ns, struct err *err)
+/* The first fault is told, and the rest goes on. */
+static enum rc first_of(enum rc rc, enum rc next, const struct err *why, struct err *err)
+{
+    return rc != RC_OK || next == RC_OK ? rc : err_set(err, next, "%s", why->text);
+}
+
+/* Nothing more is begun; what is under way gets its verdict, as late as the transport's own waits
+ * allow: whom the other side has not answered yet would be sent to again. A fault at one result
+ * does not end that for the others. */
+static enum rc come_back(struct sending *sending, struct err *err)
 {
     struct transport_state state = {0};
+    struct err why = {{0}};
     transport_close(sending->transport);
     group_drop_ahead(sending);
     enum rc rc = end_commit(sending, err);
-    rc = rc == RC_OK ? group_submit(sending, true, err) : rc;
-    while (rc == RC_OK && !state.is_closed && clock_monotonic_ns() < until_ns) {
-        rc = transport_run(sending->transport, WAIT_MS, group_told, sending, err);
-        rc = rc == RC_OK ? record_results(sending, err) : rc;
+    if (!send_commit_is_begun(sending->commit)) { /* nobody was written to of these */
+        rc = first_of(rc, group_submit(sending, true, &why), &why, err);
+    }
+    while (rc != RC_IO && !state.is_closed && !is_time_over(sending, 0)) {
+        enum rc run = transport_run(sending->transport, WAIT_MS, group_told, sending, &why);
+        rc = first_of(rc, run, &why, err);
+        rc = first_of(rc, record_results(sending, &why), &why, err);
         transport_state(sending->transport, &state);
         atomic_fetch_add(&sending->cell->beats, 1);
+        if (run != RC_OK) {
+            clock_pause_ms(WAIT_MS);
+        }
     }
-    return rc == RC_OK ? commit(sending, err) : rc;
+    return rc == RC_IO ? rc : first_of(rc, commit(sending, &why), &why, err);
 }
 
 static void show(const struct sending *sending)
@@ -281,6 +339,17 @@ static void show(const struct sending *sending)
                               counts[PROGRESS_TEMPORARY] - counts[PROGRESS_INTENDED],
                           memory_order_relaxed);
     atomic_fetch_add_explicit(&sending->cell->beats, 1, memory_order_relaxed);
+}
+
+/* A relay that refuses us may name a recipient. */
+static void say_reason(struct stage_report *report, const char *reason)
+{
+    size_t ours = reply_begin(reason);
+    struct buf blotted = BUF_EMPTY;
+    reply_blot(&blotted, slice_of(reason + ours), TRANSPORT_REASON_BYTES);
+    (void)snprintf(report->text, sizeof report->text, "%.*s%s", (int)ours, reason,
+                   buf_ok(&blotted, NULL) == RC_OK ? buf_text(&blotted) : "");
+    buf_release(&blotted);
 }
 
 /* When there may be something to do again, wall clock; 0: there is something now. INT64_MAX: no
@@ -298,7 +367,7 @@ static int64_t next_work_ns(const struct sending *sending, uint32_t upto, int64_
     }
     if (!state.is_up) {
         report->is_away = 1;
-        (void)snprintf(report->text, sizeof report->text, "%.500s", state.reason);
+        say_reason(report, state.reason);
         return now_ns + (state.next_try_ns - clock_monotonic_ns());
     }
     if (progress_table_next(table, 1, upto, now_ns) > 0) {
@@ -328,8 +397,10 @@ static enum rc move_groups(struct sending *sending, uint32_t upto, int64_t now_n
 
 static enum rc run_transport(struct sending *sending, struct err *err)
 {
-    bool is_waiting =
-        sending->under_way > 0 || sending->ahead_count > 0 || send_commit_is_begun(sending->commit);
+    struct transport_state state;
+    transport_state(sending->transport, &state);
+    bool is_waiting = sending->under_way > 0 || sending->ahead_count > 0 ||
+                      send_commit_is_begun(sending->commit) || !state.is_up;
     int64_t ns = transport_deadline_ns(sending->transport) - clock_monotonic_ns();
     if (is_waiting && ns > 0) {
         bell_wait(&sending->bell, transport_fd(sending->transport),
@@ -403,10 +474,10 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     }
     atomic_store(&sending->cell->of, recipients_total(sending->list));
     rc = loop(sending, report, err);
-    /* Also after a fault of ours: what was said to the other side is recorded if it can be. */
+    /* Also after a fault of ours: what was said to the other side is recorded if it can be. It
+     * cannot where a sync failed. */
     struct err other = {{0}};
-    enum rc ended =
-        come_back(sending, clock_monotonic_ns() + SEND_COME_BACK_S * NS_PER_SECOND, &other);
+    enum rc ended = rc == RC_IO ? RC_OK : come_back(sending, &other);
     if (rc == RC_OK && ended != RC_OK) {
         rc = err_set(err, ended, "%s", other.text);
     }
@@ -448,9 +519,10 @@ void send_work(struct send *send, struct stage_report *report, struct progress_c
         free(sending);
     }
     if (rc != RC_OK) {
-        report->outcome = rc == RC_PERM || rc == RC_RANGE || rc == RC_CORRUPT
-                              ? REPORT_PREPARATION_ERROR
-                              : REPORT_TEMP;
+        bool is_lasting = rc == RC_PERM || rc == RC_RANGE || rc == RC_CORRUPT;
+        report->outcome = rc == RC_IO  ? REPORT_IO
+                          : is_lasting ? REPORT_PREPARATION_ERROR
+                                       : REPORT_TEMP;
         (void)snprintf(report->text, sizeof report->text, "%s", err.text);
     }
 }

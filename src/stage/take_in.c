@@ -372,6 +372,7 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
     case REPORT_NOT_RUN:
     case REPORT_DIED:
     case REPORT_WAITING: /* no intake says so */
+    case REPORT_IO:
         break;
     }
     say(take, report->text);

@@ -33,7 +33,7 @@ static json_t *costs_of(const struct cost_lines *costs, const char *currency)
     return list;
 }
 
-enum rc target_text(const struct audience_counts *counts, uint64_t bytes,
+enum rc target_text(const struct audience_counts *counts, uint64_t quantity, uint64_t bytes,
                     const char *const *columns, size_t column_count, const char *const *warnings,
                     size_t warning_count, const struct cost_lines *costs, const char *currency,
                     struct buf *out, struct err *err)
@@ -57,6 +57,9 @@ enum rc target_text(const struct audience_counts *counts, uint64_t bytes,
                   "columns", names, "warnings", texts_of(warnings, warning_count), "cost",
                   costs == NULL ? json_array() : costs_of(costs, currency), "cost_total", total,
                   "currency", currency);
+    if (root != NULL && quantity != counts->records + counts->seeds) {
+        json_object_set_new(root, "parts", json_integer((json_int_t)quantity));
+    }
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     enum rc rc = RC_OK;
     if (text == NULL) {
@@ -111,6 +114,8 @@ enum rc target_read(int dirfd, struct target_facts *out, struct err *err)
         out->records = count_of(root, "records");
         out->seeds = count_of(root, "seeds");
         out->bytes = count_of(root, "bytes");
+        out->quantity = json_object_get(root, "parts") != NULL ? count_of(root, "parts")
+                                                               : out->records + out->seeds;
         for (size_t i = 0; i < CAUSE_COUNT; i++) {
             out->excluded[i] = count_of(excluded, audience_cause_name((enum audience_cause)i));
         }

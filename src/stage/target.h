@@ -15,6 +15,7 @@ struct target_facts {
     struct arena arena;
     struct buf text; /* as read */
     uint64_t rows, records, seeds;
+    uint64_t quantity; /* what is to be paid for: q of the cost rules */
     uint64_t excluded[CAUSE_COUNT];
     uint64_t bytes;             /* of the recipients as dropped */
     const char *const *columns; /* of the recipients, in file order */
@@ -26,10 +27,11 @@ struct target_facts {
 
 /*
  * target_text - what target.json says, added to `out`
+ * quantity  records and seeds, or their pieces: then it is written, as `parts`
  * warnings  texts for people; currency  of the lines
  * Returns   RC_OK; RC_NOMEM
  */
-enum rc target_text(const struct audience_counts *counts, uint64_t bytes,
+enum rc target_text(const struct audience_counts *counts, uint64_t quantity, uint64_t bytes,
                     const char *const *columns, size_t column_count, const char *const *warnings,
                     size_t warning_count, const struct cost_lines *costs, const char *currency,
                     struct buf *out, struct err *err) MUST_CHECK;

@@ -223,6 +223,19 @@ enum rc net_poll_add(struct net_poll *poll, int fd, void *ctx, struct err *err)
     return RC_OK;
 }
 
+enum rc net_poll_watch(struct net_poll *poll, int fd, int wanted, void *ctx, struct err *err)
+{
+    struct epoll_event event = {.events = 0};
+    event.events |= (wanted & NET_READ) != 0 ? EPOLLIN | EPOLLRDHUP : 0U;
+    event.events |= (wanted & NET_WRITE) != 0 ? (unsigned)EPOLLOUT : 0U;
+    event.data.ptr = ctx;
+    if (epoll_ctl(poll->fd, EPOLL_CTL_MOD, fd, &event) != 0 &&
+        (errno != ENOENT || epoll_ctl(poll->fd, EPOLL_CTL_ADD, fd, &event) != 0)) {
+        return sys_err(err, errno, "wait for descriptor %d", fd);
+    }
+    return RC_OK;
+}
+
 void net_poll_remove(struct net_poll *poll, int fd)
 {
     (void)epoll_ctl(poll->fd, EPOLL_CTL_DEL, fd, NULL);

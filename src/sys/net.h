@@ -121,6 +121,14 @@ int net_poll_fd(const struct net_poll *poll);
  */
 enum rc net_poll_add(struct net_poll *poll, int fd, void *ctx, struct err *err) MUST_CHECK;
 
+/*
+ * net_poll_watch - tell about fd while it is ready for what is wanted (NET_READ | NET_WRITE), again
+ * with each wait: for those who do not say RC_STATE (libraries). Called again it changes that.
+ * Returns RC_OK; RC_TEMP; RC_PERM
+ */
+enum rc net_poll_watch(struct net_poll *poll, int fd, int wanted, void *ctx,
+                       struct err *err) MUST_CHECK;
+
 /* net_poll_remove - stop; call it before closing fd */
 void net_poll_remove(struct net_poll *poll, int fd);
 

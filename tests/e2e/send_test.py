@@ -4,17 +4,38 @@ import collections
 import datetime
 import email
 import email.policy
+import os
 import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
+import unittest
+import unittest.mock
 
 import house
 import look
 import postfix
 import relay
 import sending
+
+# Of a worker, the fourth sync of a file fails.
+BAD_SYNC = """
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static int first, count;
+__attribute__((constructor)) static void begin(void) { first = getpid(); }
+int fdatasync(int fd)
+{
+    if (getpid() != first && ++count >= 4) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+"""
 
 
 def to(number):
@@ -23,6 +44,13 @@ def to(number):
 
 def everybody(count):
     return sorted(to(n) for n in range(1, count + 1))
+
+
+def cpu_s(pid):
+    """Processor time of a process so far: the 14th and 15th field, behind the name in parentheses (proc(5))."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def in_seconds(seconds):
@@ -241,6 +269,27 @@ class Away(Read):
         made.start()
         self.check_waits(made, "relay.invalid", 90)
 
+    def test_reason_that_names_a_recipient__is_said_once_and_without_the_address(self):
+        office = self.office(at_rcpt=lambda address, nth: f"421 4.7.0 <{address}> try later")
+        made = self.post(office.port, connections=1)
+        self.drop(made, count=30)
+        made.start()
+        made.until(lambda: made.log().count("sending-later") >= 2, "two workers came back")
+        self.assertIn("421 4.7.0 * try later", made.show("a")["reason"])
+        self.assertNotIn("@example.net", made.log() + made.journal("a") + made.cli("show", "a", check=0).stdout)
+        self.assertEqual(len(re.findall(r"^\S+ delayed ", made.journal("a"), re.M)), 1)
+
+    def test_relay_that_says_nothing__is_waited_for_without_work(self):
+        peer = relay.Peer(self, lambda line, number: line.wait_for_end())
+        made = self.post(peer.port, timeout="4s")
+        self.drop(made)
+        made.start()
+        made.until(lambda: peer.count == 2, "a second connection, while it is down")
+        pid, = sending.workers(made)
+        before = cpu_s(pid)
+        time.sleep(2)  # what it uses in that time
+        self.assertLess(cpu_s(pid) - before, 0.5)
+
     def test_endless_greeting_long_lines_and_silence__cost_nobody_an_attempt(self):
         def endless(line):
             while True:
@@ -298,6 +347,29 @@ class Verdicts(Read):
         self.assertEqual(shown["excluded"], {"quarantined": 1})
         self.assertEqual(office.asked["r3@Example.NET"] + office.asked["r3@EXAMPLE.net"], 1)
         self.assertEqual((made.spool / "quarantine/email.csv").read_text().splitlines(), rows)
+
+    def test_550_that_cannot_be_noted__costs_nobody_elses_result(self):
+        first, go = [], threading.Event()
+        office = self.office(at_rcpt=lambda address, nth: go.wait(60) and
+                             ("550 5.1.1 no such user" if address == first[1] else "451 4.3.0 later"))
+        self.addCleanup(go.set)
+        made = self.post(office.port, connections=4, timeout="60s")
+        self.drop(made, count=13)
+        made.start()
+        made.until(lambda: len(office.asked) == 4, "four are asked for")
+        first.extend(sorted(office.asked))
+        (made.where("a") / "sending/email.csv").mkdir()
+        pid, = sending.workers(made)
+        os.kill(pid, signal.SIGSTOP)
+        go.set()
+        time.sleep(0.5)  # all four answers lie in the sockets
+        os.kill(pid, signal.SIGCONT)
+        made.until(lambda: pid not in sending.workers(made), "the worker came back")
+        made.stop()
+        bad, *others = (int(re.match(r"r(\d+)@", address)[1]) for address in (first[1], first[0], *first[2:]))
+        progress = self.progress(made)
+        self.assertEqual(set(others) - set(progress.numbers("temporary")), set())
+        self.assertEqual(set(progress.numbers("uncertain")) - {bad}, set())
 
     def test_550_for_the_content__quarantines_nobody(self):
         office = self.office(at_dot=lambda address, nth: "554 5.7.1 spam" if address == to(2) else "250 ok")
@@ -433,6 +505,20 @@ class Steered(Read):
         self.check_end(made, sent=1500)
         self.assertEqual(sorted(office.to()), everybody(1500))
 
+    @unittest.skipIf(house.SAN, "the sanitizers' library has to be the first one")
+    def test_failed_sync_of_progress__ends_the_daemon_with_74_and_it_goes_on_when_started_again(self):
+        (self.dir / "sync.c").write_text(BAD_SYNC)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.dir / "sync.so", self.dir / "sync.c"], check=True, timeout=60)
+        office = self.office()
+        made = self.post(office.port, more="rate = 100;")
+        self.drop(made, count=200)
+        with unittest.mock.patch.dict(os.environ, LD_PRELOAD=str(self.dir / "sync.so")):
+            made.start()
+        self.assertEqual(made.daemon.wait(30), 74, made.log())
+        made.start()
+        self.until_state(made, "finished")
+        self.check_end(made, sent=200)
+
     def test_end_of_the_daemon_while_the_relay_is_silent__within_ten_seconds(self):
         office = self.office(at_dot=lambda address, nth: time.sleep(20) or "250 ok")
         made = self.post(office.port, timeout="60s")
@@ -442,6 +528,67 @@ class Steered(Read):
         began = time.monotonic()
         self.assertEqual(made.stop(signal.SIGTERM), 0)
         self.assertLess(time.monotonic() - began, 10)
+
+    def test_pause_while_the_relay_is_slow_to_answer__is_paused_at_once_and_nobody_is_uncertain(self):
+        office = self.office(at_dot=lambda address, nth: time.sleep(7 if address == to(1) else 0) or "250 ok")
+        made = self.post(office.port, timeout="60s", connections=1)
+        self.drop(made, count=1)
+        made.start()
+        made.until(lambda: office.ends, "a message is there")
+        made.cli("pause", "a", check=0)
+        made.until(lambda: self.state(made) == "paused", "paused", 2)
+        made.until(lambda: not sending.workers(made), "the worker's end", 15)
+        self.assertEqual([word for word, _ in self.progress(made).of(1)], ["try", "sent"])
+        made.cli("resume", "a", check=0)
+        self.until_state(made, "finished")
+        self.check_end(made, sent=1, uncertain=0)
+
+    def test_uncertain_after_a_second_try__is_not_sent_again_at_once(self):
+        let_go = threading.Event()
+        office = self.office(at_rcpt=lambda address, nth: let_go.wait(60) and "250 ok")
+        self.addCleanup(let_go.set)
+        made = self.post(office.port, timeout="60s", connections=1)
+        self.drop(made, count=1)
+        for nth in (1, 2):
+            made.start()
+            made.until(lambda: office.asked[to(1)] == nth and self.progress(made).numbers("try") == [1] * nth, f"try {nth}")
+            pid, = sending.workers(made)
+            made.stop(signal.SIGKILL)
+            made.until(lambda: not sending.workers(made), "the worker dies with the daemon", 10)
+        made.start()
+        made.until(lambda: made.show("a")["reason"], "it waits")
+        rests = [rest for word, rest in self.progress(made).of(1) if word == "resend"]
+        self.assertEqual([rest.split()[1] for rest in rests], ["0", "60"])
+        self.assertEqual(office.asked[to(1)], 2)
+
+    def test_addresses_that_failed_for_good_elsewhere__recall_no_other_delivery(self):
+        office = self.office(at_rcpt=lambda address, nth: "550 5.1.1 no such user" if address.startswith("gone") else "250 ok")
+        made = self.post(office.port, more="rate = 100;")
+        self.drop(made, count=1200)
+        made.start()
+        made.until(lambda: len(office.got) > 50, "some were sent")
+        pids = sending.workers(made)
+        self.drop(made, "b", count=1, email=lambda n: "gone@example.net")
+        self.until_state(made, "finished", id="b")
+        self.assertIn("gone@example.net", (made.spool / "quarantine/email.csv").read_text())
+        self.until_state(made, "finished")
+        self.check_end(made, sent=1200, uncertain=0)
+        self.assertEqual(len(pids), 1)
+        self.assertNotIn("sending-later", made.log())
+
+    def test_list_that_is_written_all_the_time__recalls_once_in_a_while(self):
+        office = self.office()
+        made = self.post(office.port, more='rate = 100; suppress = [ "optout.csv" ];')
+        (made.etc / "optout.csv").write_text("recipient_id\n")
+        self.drop(made, count=1200)
+        made.start()
+        made.until(lambda: len(office.got) > 50, "some were sent")
+        while self.state(made) == "sending":
+            (made.etc / "optout.csv").write_text(f"recipient_id\nX{len(office.got)}\n")
+            time.sleep(1)  # the list's own pace
+        self.until_state(made, "finished")
+        self.check_end(made, sent=1200, uncertain=0)
+        self.assertEqual(made.log().count("sending-later"), 1)
 
     def test_list_of_who_is_not_contacted_changes_while_sending__is_obeyed(self):
         office = self.office()
@@ -498,6 +645,25 @@ class Hours(Read):
         shown = self.check_end(made, "failed", sent=0, expired=10)
         self.assertEqual(shown["reason"], "too late")
         self.assertEqual(self.cost(made), ("0.00", "0.00"))
+
+    def test_not_after_while_it_waits_to_be_confirmed__is_failed_too_late(self):
+        made = self.post(relay.free_port())
+        self.drop(made, more=f'schedule = {{ not_after = "{in_seconds(3)}"; }};', confirm="true")
+        made.start()
+        self.until_state(made, "confirmation-pending")
+        self.until_state(made, "failed", timeout=10)
+        self.assertEqual(made.show("a")["reason"], "too late")
+
+    def test_not_after_while_it_is_paused__is_finished_with_the_rest_expired(self):
+        office = self.office()
+        made = self.post(office.port)
+        self.drop(made, more=f'waves = {{ size = 3; every = "1h"; }}; schedule = {{ not_after = "{in_seconds(6)}"; }};')
+        made.start()
+        made.until(lambda: len(office.got) == 3, "the first wave")
+        made.cli("pause", "a", check=0)
+        self.until_state(made, "paused")
+        self.until_state(made, "finished", timeout=15)
+        self.check_end(made, sent=3, expired=7, failed=0)
 
     def test_not_after_before_a_temporary_failure_is_tried_again__is_the_end(self):
         office = self.office(at_rcpt=lambda address, nth: "451 4.3.0 later" if address == to(3) else "250 ok")

@@ -1,4 +1,7 @@
 """Relays that misbehave: no hang, no loss, the right verdict for each message, and nothing of it costs the wrong one."""
+import os
+import signal
+import subprocess
 import threading
 import time
 
@@ -265,6 +268,30 @@ class Misbehaving(relay.Case):
         relay.until(lambda: len(ends) == 3, "three connections ended")
         self.assertEqual(sorted(len(words) for words in ends), [3, 5, 5])
         self.assertTrue(all(words[-1] == b"QUIT" for words in ends))
+
+    def test_answer_that_lies_there_after_a_standstill_of_ours__is_heard(self):
+        gone, stopped, said = [], threading.Event(), threading.Event()
+
+        def script(line, _):
+            line.begin()
+            line.envelope()
+            line.body()
+            gone.append(True)
+            stopped.wait(30)
+            line.say("250 ok\r\n")
+            said.set()
+            self.messages_for_ever(line)
+        port = self.peer(script)
+        trial = subprocess.Popen([relay.TRY, "tls=none", "timeout-ms=1500", "127.0.0.1", str(port)], stdout=subprocess.PIPE,
+                                 text=True)
+        relay.until(lambda: gone, "the message was taken")
+        os.kill(trial.pid, signal.SIGSTOP)
+        stopped.set()
+        said.wait(30)
+        time.sleep(2)  # longer than the timeout: that is what this is about
+        os.kill(trial.pid, signal.SIGCONT)
+        text, _ = trial.communicate(timeout=30)
+        self.assertEqual(relay.Told(text).of(1)[:2], ("sent", 250))
 
     def test_rate__is_kept(self):
         def script(line, _):

@@ -202,7 +202,7 @@ static void session__replies_to_one_message__give_its_verdict_and_the_next_goes_
          "RSET\r\n" ENVELOPE("2")},
         {"250 ok\r\n550 5.1.1 who\r\n554 no\r\n", "1 permanent 550a 5.1.1 who;",
          "RSET\r\n" ENVELOPE("2")},
-        {"250 ok\r\n550 who\r\n554 no\r\n", "1 permanent 550a who;", "RSET\r\n" ENVELOPE("2")},
+        {"250 ok\r\n550 who\r\n554 no\r\n", "1 permanent 550 who;", "RSET\r\n" ENVELOPE("2")},
         {"250 ok\r\n550 5.7.1 spam\r\n554 no\r\n", "1 permanent 550 5.7.1 spam;",
          "RSET\r\n" ENVELOPE("2")},
         {"250 ok\r\n550 5.2.1 shut\r\n354 go\r\n", "1 permanent 550a 5.2.1 shut;", ".\r\n"},
@@ -235,6 +235,53 @@ static void session__replies_to_one_message__give_its_verdict_and_the_next_goes_
         assert_int_equal(feed(talk, "552 5.3.4 big\r\n"), RC_OK);
         buf_clear(&talk->sent);
         buf_add_format(&talk->sent, "%s2 permanent 552 5.3.4 big;", rows[i].told);
+        assert_told(talk, buf_text(&talk->sent));
+        smtp_session_release(&talk->session);
+    }
+}
+
+static void
+session__refused_recipient_without_a_code__is_at_fault_where_another_was_taken(void **state)
+{
+    static const struct {
+        const char *reply;
+        bool is_about_recipient;
+    } rows[] = {
+        {"550 who", true},
+        {"551 gone away", true},
+        {"553 no such name", true},
+        {"550 Relaying denied", false},
+        {"550 not permitted to RELAY", false},
+        {"550 Access denied", false},
+        {"554 no", false},
+        {"552 full", false},
+        {"501 what", false},
+        {"550 5.7.1 who", false},
+        {"550 5.1.1 relaying denied", true},
+    };
+    struct talk *talk = *state;
+    for (size_t i = 0; i < 2 * (sizeof rows / sizeof rows[0]); i++) {
+        bool is_other_taken = i % 2 == 0;
+        const char *reply = rows[i / 2].reply;
+        bool has_code = strstr(reply, " 5.") != NULL;
+        make_ready(talk, OFFERS);
+        if (is_other_taken) {
+            offer(talk, 1);
+            (void)written(talk);
+            assert_int_equal(feed(talk, "250 ok\r\n250 ok\r\n354 go\r\n"), RC_OK);
+            (void)written(talk);
+            assert_int_equal(feed(talk, "250 kept\r\n"), RC_OK);
+        }
+        buf_clear(&talk->told);
+        offer(talk, 2);
+        (void)written(talk);
+        buf_clear(&talk->sent);
+        buf_add_format(&talk->sent, "250 ok\r\n%s\r\n554 nobody\r\n", reply);
+        assert_int_equal(feed(talk, buf_text(&talk->sent)), RC_OK);
+        bool is_about = rows[i / 2].is_about_recipient && (is_other_taken || has_code);
+        buf_clear(&talk->sent);
+        buf_add_format(&talk->sent, "2 permanent %.3s%s %s;", reply, is_about ? "a" : "",
+                       reply + 4);
         assert_told(talk, buf_text(&talk->sent));
         smtp_session_release(&talk->session);
     }
@@ -564,6 +611,7 @@ int main(void)
         with_talk(session__no_pipelining__one_command_at_a_time),
         with_talk(session__long_body__is_queued_in_parts),
         with_talk(session__replies_to_one_message__give_its_verdict_and_the_next_goes_on),
+        with_talk(session__refused_recipient_without_a_code__is_at_fault_where_another_was_taken),
         with_talk(session__replies_about_us__cost_no_recipient_anything_and_end_it),
         with_talk(session__reply_to_the_dot__decides),
         with_talk(session__broken_after_each_written_byte__uncertain_only_once_the_dot_has_left),

@@ -115,6 +115,36 @@ static void maildir__full_disk__is_down_for_a_second_and_gives_back(void **state
     buf_release(&heard.text);
 }
 
+static void maildir__stays_full__waits_longer_and_longer_until_something_is_put(void **state)
+{
+    static const struct clock_source fake = {fake_clock, fake_clock};
+    static const int64_t pauses_s[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
+    struct place *place = *state;
+    struct transport *t = NULL;
+    struct heard heard = {BUF_EMPTY};
+    struct transport_state now;
+    clock_replace(&fake);
+    fake_ns = 5000;
+    assert_int_equal(maildir_open(place->fd, 0600, -1, &t, NULL), RC_OK);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof pauses_s / sizeof pauses_s[0]; i++) {
+            send_one(t, 1, "a-1", "one", false);
+            fault_at(FAULT_WRITE, 1, ENOSPC, FAULT_ONCE);
+            assert_int_equal(transport_run(t, 0, on_told, &heard, NULL), RC_OK);
+            transport_state(t, &now);
+            assert_int_equal(now.next_try_ns - fake_ns, pauses_s[i] * 1000000000);
+            fake_ns = now.next_try_ns;
+        }
+        fault_clear();
+        send_one(t, 1, "a-1", "one", false);
+        assert_int_equal(transport_run(t, 0, on_told, &heard, NULL), RC_OK);
+    }
+    assert_non_null(strstr(buf_text(&heard.text), "1 sent;"));
+    clock_replace(NULL);
+    transport_free(t);
+    buf_release(&heard.text);
+}
+
 static void maildir__failed_sync__is_io(void **state)
 {
     struct place *place = *state;
@@ -206,6 +236,7 @@ int main(void)
         with_place(maildir__messages__appear_whole_in_new_under_their_name),
         with_place(maildir__sent_again__never_doubles),
         with_place(maildir__full_disk__is_down_for_a_second_and_gives_back),
+        with_place(maildir__stays_full__waits_longer_and_longer_until_something_is_put),
         with_place(maildir__failed_sync__is_io),
         with_place(folder__messages__are_files_with_a_suffix),
         cmocka_unit_test(null__submitting_from_the_callback__is_sent_with_the_next_run),

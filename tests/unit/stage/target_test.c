@@ -49,13 +49,14 @@ static void target_read__what_was_written__is_the_same(void **state)
     struct cost_lines costs = {&line, 1, -1205};
     struct buf text = BUF_EMPTY;
     assert_int_equal(
-        target_text(&counts, 4711, columns, 2, warnings, 1, &costs, "EUR", &text, &err), RC_OK);
+        target_text(&counts, 17, 4711, columns, 2, warnings, 1, &costs, "EUR", &text, &err), RC_OK);
     assert_int_equal(target_put(folder->fd, &text, &err), RC_OK);
     struct target_facts facts;
     assert_int_equal(target_read(folder->fd, &facts, &err), RC_OK);
     assert_int_equal(facts.rows, 20);
     assert_int_equal(facts.records, 15);
     assert_int_equal(facts.seeds, 2);
+    assert_int_equal(facts.quantity, 17);
     assert_int_equal(facts.bytes, 4711);
     assert_int_equal(facts.excluded[CAUSE_NOT_SELECTED], 4);
     assert_int_equal(facts.excluded[CAUSE_OVER_LIMIT], 1);
@@ -66,6 +67,23 @@ static void target_read__what_was_written__is_the_same(void **state)
     assert_string_equal(facts.warnings[0], warnings[0]);
     assert_string_equal(facts.cost_total, "-12.05");
     assert_string_equal(buf_text(&facts.text), buf_text(&text));
+    buf_release(&text);
+    target_release(&facts);
+}
+
+static void target_read__counted_in_parts__quantity_is_the_parts(void **state)
+{
+    const struct folder *folder = *state;
+    struct audience_counts counts = {.rows = 20, .records = 15, .seeds = 2};
+    const char *columns[] = {"id"};
+    struct buf text = BUF_EMPTY;
+    struct target_facts facts;
+    assert_int_equal(target_text(&counts, 40, 4711, columns, 1, NULL, 0, NULL, "EUR", &text, NULL),
+                     RC_OK);
+    assert_int_equal(target_put(folder->fd, &text, NULL), RC_OK);
+    assert_int_equal(target_read(folder->fd, &facts, NULL), RC_OK);
+    assert_int_equal(facts.records, 15);
+    assert_int_equal(facts.quantity, 40);
     buf_release(&text);
     target_release(&facts);
 }
@@ -90,6 +108,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(target_read__what_was_written__is_the_same, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(target_read__counted_in_parts__quantity_is_the_parts,
+                                        make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(target_read__not_counted__reports_gone, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(target_read__damaged__reports_corrupt, make_folder,

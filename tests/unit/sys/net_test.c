@@ -169,6 +169,33 @@ static void net_send_and_recv__full_empty_and_closed__are_told_apart(void **stat
     net_poll_free(NULL);
 }
 
+static void net_poll_watch__ready_descriptor__is_told_each_time_until_it_is_not_wanted(void **state)
+{
+    struct net_poll *poll = NULL;
+    struct net_event seen[NET_EVENTS_MAX];
+    size_t count = 0;
+    int ends[2];
+    (void)state;
+    assert_int_equal(net_poll_open(&poll, NULL), RC_OK);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(net_poll_watch(poll, ends[0], NET_READ, &ends[0], NULL), RC_OK);
+    assert_int_equal(write(ends[1], "a", 1), 1);
+    for (int i = 0; i < 2; i++) { /* what was not read is told again */
+        assert_int_equal(net_poll_wait(poll, 1000, seen, &count, NULL), RC_OK);
+        assert_int_equal(count, 1);
+        assert_ptr_equal(seen[0].ctx, &ends[0]);
+        assert_int_equal(seen[0].events & NET_READ, NET_READ);
+    }
+    assert_int_equal(net_poll_watch(poll, ends[0], 0, &ends[0], NULL), RC_OK);
+    assert_int_equal(net_poll_wait(poll, 0, seen, &count, NULL), RC_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(net_poll_watch(poll, -1, NET_READ, NULL, NULL), RC_PERM);
+    net_poll_remove(poll, ends[0]);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    net_poll_free(poll);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +204,8 @@ int main(void)
         cmocka_unit_test(net_lookup__given_up_at_once__leaves_nothing_behind),
         cmocka_unit_test(net_lookup__name_too_long_or_empty__is_refused),
         cmocka_unit_test(net_connect__nobody_listens__is_temporary_and_says_so),
+        cmocka_unit_test(
+            net_poll_watch__ready_descriptor__is_told_each_time_until_it_is_not_wanted),
         cmocka_unit_test(net_send_and_recv__full_empty_and_closed__are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
