@@ -87,7 +87,6 @@ static void house_load__example_of_the_contract__is_taken_whole(void **state)
     assert_int_equal(house->channels[HOUSE_SMS].uncertain, HOUSE_HOLD);
     assert_int_equal(house->channels[HOUSE_SMS].retry_for_ns, 2 * 86400 * NS_PER_SECOND);
     says(&loaded, "warning: ");
-    says(&loaded, "push is not used by this version");
     assert_null(strstr(buf_text(&loaded.report), "email is not used"));
     assert_string_equal(house_transport(house, HOUSE_EMAIL), "smtp");
     end(&loaded);

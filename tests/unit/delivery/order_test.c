@@ -415,8 +415,6 @@ static void order_read__settings_missing_or_wrong__are_all_told(void **state)
 static void order_read__not_available_in_this_version__is_refused_not_ignored(void **state)
 {
     (void)state;
-    refuses("campaign = \"spring-2027\"; channel = \"push\"; " TARGET,
-            "channel push is not available in this version");
     refuses(MINIMAL "after = { delivery = \"x\"; };", "after is not available in this version");
     refuses(MINIMAL "control = { };", "control is not available in this version");
     refuses(MINIMAL "pressure = { };", "pressure is not available in this version");
