@@ -23,7 +23,7 @@ enum { FILE_NAME_BYTES = 256 };
 
 struct feedback_door {
     int channel; /* enum house_channel_kind */
-    int fd;      /* -1: this version sends nothing there */
+    int fd;      /* -1: mail has none */
     struct door_moves *moves;
     int64_t look_ns; /* wall clock: scan again then; 0: at once; INT64_MAX: when told */
     bool is_settling;
@@ -57,10 +57,10 @@ static void on_change(void *ctx, const struct loop_change *change)
     }
 }
 
-/* Channels whose messages this version sends have a door. */
+/* Of paper it is the router that sends things back. */
 static bool has_door(int channel)
 {
-    return channel == HOUSE_EMAIL;
+    return channel != HOUSE_MAIL;
 }
 
 enum rc feedbacks_open(struct engine *engine, struct err *err)

@@ -148,6 +148,21 @@ class Feedback(house.Case):
             self.assertEqual(len(addresses), many * n - 1)
             self.assertEqual(len(set(addresses)), len(addresses))
 
+    def test_every_online_channel_has_a_door_and_a_quarantine_of_its_own(self):
+        h = self.house()
+        h.make_spool()
+        for channel in ("email", "sms", "push", "inapp"):
+            (h.dir / "x").write_text("key,status\nR-%s,unsubscribed\n" % channel)
+            os.rename(h.dir / "x", h.spool / "outbox/feedback" / channel / "x.csv")
+        h.once()
+        self.assertEqual(h.refused(), {})
+        for channel in ("email", "sms", "push", "inapp"):
+            lines = (h.spool / "quarantine" / (channel + ".csv")).read_text().splitlines()
+            self.assertRegex(lines[1], "^,R-%s,.*,unsubscribed,$" % channel)
+            self.assertEqual(len(lines), 2)
+            self.assertEqual(len(list((h.spool / "quarantine/taken" / channel).iterdir())), 1)
+        self.assertFalse((h.spool / "outbox/feedback/mail").exists())
+
     def test_who_complains_while_a_delivery_waits_is_not_sent_to(self):
         h = self.house()
         h.drop("a", online.files(), conf=online.conf())
