@@ -187,10 +187,13 @@ static void add_send(struct crew_batch *batch, struct send *send)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         works_add_fd(batch, keys[i]);
     }
-    works_add_dir(batch, send->subject.dirfd, send->proof > 0 ? WORKER_READ : WORKER_WRITE);
+    /* It talks to the network: the journal, decisions and settings are not for it to write. */
+    works_add_dir(batch, send->subject.dirfd, WORKER_READ);
     if (send->dirfd != send->subject.dirfd) {
-        works_add_dir(batch, send->dirfd, WORKER_WRITE);
+        works_add_fd(batch, send->dirfd);
     }
+    works_add_dir(batch, send->progress_fd, WORKER_WRITE);
+    works_add_dir(batch, send->list_fd, WORKER_WRITE);
     works_add_dir(batch, send->messages_fd, WORKER_WRITE);
     batch->jobs[batch->job_count++] = (struct crew_job){send, send->subject.id};
 }

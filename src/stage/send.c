@@ -85,6 +85,8 @@ static struct send *send_new(const struct stage_env *env)
         *send = (struct send){.env = env,
                               .subject = SUBJECT_NONE,
                               .dirfd = -1,
+                              .progress_fd = -1,
+                              .list_fd = -1,
                               .messages_fd = -1,
                               .keys = {-1, -1, -1, -1, -1, -1, -1}};
     }
@@ -128,6 +130,10 @@ enum rc send_begin(const struct stage_env *env, const char *id, struct send **ou
     }
     enum rc rc = subject_open_next(env, id, &send->subject, err);
     rc = rc == RC_OK ? open_list(send, err) : rc;
+    rc = rc == RC_OK
+             ? fs_open_append(send->dirfd, PROGRESS_FILE, PROGRESS_MODE, &send->progress_fd, err)
+             : rc;
+    rc = rc == RC_OK ? fs_open_dir(send->dirfd, SEND_DIR, &send->list_fd, err) : rc;
     rc = rc == RC_OK ? open_channel(send, err) : rc;
     if (rc != RC_OK) {
         send_release(send);
@@ -146,6 +152,8 @@ void send_release(struct send *send)
         fs_drop(&send->dirfd);
     }
     subject_close(&send->subject);
+    fs_drop(&send->progress_fd);
+    fs_drop(&send->list_fd);
     fs_drop(&send->messages_fd);
     fs_drop(&send->keys.ca_fd);
     fs_drop(&send->keys.password_fd);

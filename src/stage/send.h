@@ -52,6 +52,8 @@ struct send {
     uint32_t proof;  /* N: this is the sending of proof N (stage/proof.h); 0 */
     int64_t date_ns; /* of every message: the list was fixed, the proof was asked for */
     int dirfd;       /* holds recipients.csv (its path is RECIPIENTS_PATH) and progress */
+    int progress_fd; /* the worker may write these two, and nothing else of the delivery */
+    int list_fd;     /* sending/ */
     int messages_fd; /* of the embedded transport; -1 */
     struct send_keys keys;
 };

@@ -76,7 +76,7 @@ class Online(house.Case):
         for id, text, reason in (
                 ("no-sender", conf().replace('from = "Shop <shop@example.net>";', ""), "from is missing; add from"),
                 ("documents", conf(more='documents = [ "mail.txt" ];'), "documents is not for channel email"),
-                ("push", conf().replace('channel = "email"', 'channel = "push"'), "channel push is not available"),
+                ("push", conf().replace('channel = "email"', 'channel = "push"'), "subject is not for channel push"),
                 ("header", conf().replace("shop@example.net", "shop@example.net\\r\\nBcc: x@y.example"), "control character")):
             with self.subTest(id=id):
                 h.drop(id, files(), conf=text)
