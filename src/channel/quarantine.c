@@ -15,12 +15,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     TAIL_BYTES_MAX = 64 * 1024, /* of a last line without its newline; ours have some hundred */
-    COLUMNS_MAX = 64            /* of a file that people added columns to */
+    COLUMNS_MAX = 64,           /* of a file that people added columns to */
+    NUMBER_DIGITS_MIN = 7,
+    NUMBER_DIGITS_MAX = 15 /* E.164 */
 };
 
 /* Our columns, in the order of a new file. */
@@ -42,8 +45,36 @@ const char *quarantine_file(const char *channel, char out[QUARANTINE_FILE_BYTES]
     return out;
 }
 
-void address_fold(struct slice address, struct buf *out)
+/* A number as people write it: country code first, after + or 00, parted as they like; E.164's
+ * digits into out. false: it is none. */
+static bool fold_number(struct slice text, char out[NUMBER_DIGITS_MAX], size_t *out_count)
 {
+    size_t count = 0;
+    size_t skip = text.len > 2 && memcmp(text.ptr, "00", 2) == 0 ? 2 : 0;
+    for (size_t i = skip; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c >= '0' && c <= '9') {
+            if (count == NUMBER_DIGITS_MAX) {
+                return false;
+            }
+            out[count++] = c;
+        } else if (c == '\0' || strchr(i == 0 ? "+(" : " .-/()", c) == NULL) {
+            return false;
+        }
+    }
+    *out_count = count;
+    return count >= NUMBER_DIGITS_MIN;
+}
+
+/* Appends an address as it is compared; lost memory shows in buf_ok. */
+static void fold_address(struct slice address, struct buf *out)
+{
+    char digits[NUMBER_DIGITS_MAX];
+    size_t count = 0;
+    if (fold_number(address, digits, &count)) {
+        buf_add(out, digits, count);
+        return;
+    }
     size_t domain = address.len;
     while (domain > 0 && address.ptr[domain - 1] != '@') {
         domain--;
@@ -92,7 +123,7 @@ static enum rc put(struct quarantine *q, struct slice address, struct slice key,
     enum rc rc = RC_OK;
     if (address.len > 0) {
         buf_clear(scratch);
-        address_fold(address, scratch);
+        fold_address(address, scratch);
         rc = buf_ok(scratch, err);
         rc = rc == RC_OK ? keyset_add(&q->addresses, buf_slice(scratch), err) : rc;
     }
@@ -106,7 +137,7 @@ enum rc quarantine_has(const struct quarantine *quarantine, struct slice address
     bool is_in = false;
     enum rc rc = RC_OK;
     if (address.len > 0 && quarantine->addresses.count > 0) {
-        address_fold(address, &folded);
+        fold_address(address, &folded);
         rc = buf_ok(&folded, err);
         rc = rc == RC_OK
                  ? keyset_has(&quarantine->addresses, buf_slice(&folded), scratch, &is_in, err)

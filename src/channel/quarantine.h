@@ -8,8 +8,10 @@
  *
  * Only one of address and key is needed; a row counts for whoever has either. New rows are appended
  * by the daemon alone, durably and once for each address. Addresses compare as bytes but for the
- * domain of a mail address, whose ASCII letters are one in both cases. The room knows the
- * audience's CSV and sets, which the spool below must not; it is handed the directory.
+ * domain of a mail address, whose ASCII letters are one in both cases, and for telephone numbers,
+ * which are one with + or 00 before the country code or nothing, and however they are parted. The
+ * room knows the audience's CSV and sets, which the spool below must not; it is handed the
+ * directory.
  */
 #ifndef POSTROOM_CHANNEL_QUARANTINE_H
 #define POSTROOM_CHANNEL_QUARANTINE_H
@@ -79,8 +81,5 @@ enum rc quarantine_add(int dirfd, const char *channel, const struct quarantine_e
 
 /* quarantine_file - "CHANNEL.csv" into out; returns out */
 const char *quarantine_file(const char *channel, char out[QUARANTINE_FILE_BYTES]);
-
-/* address_fold - append an address as it is compared; lost memory shows in buf_ok */
-void address_fold(struct slice address, struct buf *out);
 
 #endif

@@ -2,7 +2,8 @@
  * new - a delivery ready to fill in
  *
  * Mail: the file of recipients gets its header and no row, since what is left over from an example
- * would be sent. E-mail: a few that nobody can have (RFC 2606), so that there is a message to see.
+ * would be sent. Online: a few whom nobody can reach (RFC 2606, numbers kept for fiction), so that
+ * there is a message to see.
  */
 #include "cli/columns.h"
 #include "cli/commands.h"
@@ -17,11 +18,6 @@
 enum { CONF_MODE = 0644, RECIPIENTS_MODE = 0600 };
 static const char KEY[] = "recipient_id";
 
-static const char EMAIL_RECIPIENTS[] = "recipient_id,first_name,email\n"
-                                       "1,Zoé,zoe@example.net\n"
-                                       "2,Ahmed,ahmed@example.net\n"
-                                       "3,Élise,elise@example.net\n";
-
 static const char EMAIL_HTML[] =
     "<!DOCTYPE html>\n"
     "<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Hello</title></head>\n"
@@ -31,6 +27,57 @@ static const char EMAIL_HTML[] =
     "</body></html>\n";
 
 static const char EMAIL_TEXT[] = "Hello {{first_name}},\n\nWhat you want to say.\n";
+
+/* What a new delivery of an online channel says. */
+struct starter {
+    const char *recipients;
+    const char *address; /* the column that is taken without a setting */
+    const char *content; /* lines of content = { } */
+    const char *sender;  /* key of the sender; NULL */
+    const char *sender_value;
+    const char *more; /* lines at the end */
+};
+
+static const struct starter STARTERS[HOUSE_CHANNELS] = {
+    [HOUSE_EMAIL] = {.recipients = "recipient_id,first_name,email\n"
+                                   "1,Zoé,zoe@example.net\n"
+                                   "2,Ahmed,ahmed@example.net\n"
+                                   "3,Élise,elise@example.net\n",
+                     .address = "email",
+                     .content = "    subject = \"Hello {{first_name}}\";\n"
+                                "    html    = \"mail.html\";\n"
+                                "    text    = \"mail.txt\";\n"
+                                "    # images = [ \"logo.png\" ];             # shown by "
+                                "cid:logo.png\n",
+                     .sender = "from",
+                     .sender_value = "Me <me@example.net>",
+                     .more = "\n# Trials, sent when somebody says: postroom proof send ID\n"
+                             "# approvals = { proof = { target = [ \"you@example.net\" ]; }; };\n"},
+    [HOUSE_SMS] = {.recipients = "recipient_id,first_name,mobile\n"
+                                 "1,Zoé,+33639980001\n"
+                                 "2,Ahmed,+33639980002\n"
+                                 "3,Élise,+33639980003\n",
+                   .address = "mobile",
+                   .content = "    text    = \"Hello {{first_name}}, what you want to say.\";\n",
+                   .sender = "sender",
+                   .sender_value = "Me",
+                   .more = ""},
+    [HOUSE_PUSH] = {.recipients = "recipient_id,first_name,token\n"
+                                  "1,Zoé,example-token-1\n"
+                                  "2,Ahmed,example-token-2\n"
+                                  "3,Élise,example-token-3\n",
+                    .address = "token",
+                    .content = "    title   = \"Hello {{first_name}}\";\n"
+                               "    body    = \"What you want to say.\";\n"
+                               "    # image = \"https://www.example.net/offer.png\";\n",
+                    .more = ""},
+    [HOUSE_INAPP] = {.recipients = "recipient_id,first_name\n1,Zoé\n2,Ahmed\n3,Élise\n",
+                     .address = "recipient_id",
+                     .content = "    title   = \"Hello {{first_name}}\";\n"
+                                "    body    = \"What you want to say.\";\n"
+                                "    # image = \"https://www.example.net/offer.png\";\n",
+                     .more = ""},
+};
 
 struct offer {
     int channel;
@@ -46,10 +93,6 @@ static int read_channel(struct cli *cli, const char *word, int *out)
             continue;
         }
         *out = i;
-        if (i != HOUSE_MAIL && i != HOUSE_EMAIL) {
-            cli_say_error("new: channel %s is not available in this version", word);
-            return EX_UNAVAILABLE;
-        }
         return CLI_GO_ON;
     }
     const char *nearest = name_nearest(slice_of(word), house_channel_words, HOUSE_CHANNELS);
@@ -106,50 +149,56 @@ static void write_conf(const struct offer *offer, struct buf *out)
     buf_add_text(out, "\n# documents = [ \"brochure.pdf\" ];         # travel in the archive\n");
 }
 
-static void write_email_conf(const struct offer *offer, bool has_sender, struct buf *out)
+static void write_online_conf(const struct offer *offer, const struct house *house, struct buf *out)
 {
+    const struct starter *starter = &STARTERS[offer->channel];
+    const char *channel = house_channel_name(offer->channel);
+    const struct house_channel *settings = &house->channels[offer->channel];
     buf_add_text(out, "# A delivery. Manual: postroom-delivery(5). The folder's name is its id.\n");
     buf_add_text(out, "# Look at it with: postroom check FOLDER\n");
     add_setting(out, "campaign = ", offer->campaign->name);
-    buf_add_text(out, "channel  = \"email\";\nlabel    = \"What people call it\";\n\ntarget = {\n");
+    add_setting(out, "channel  = ", channel);
+    buf_add_text(out, "label    = \"What people call it\";\n\ntarget = {\n");
     buf_add_text(out, "    file = \"recipients.csv\";    # header row, UTF-8; .gz and .zst too\n");
     add_setting(out, "    key  = ", KEY);
-    buf_add_text(out, "    # address = \"email\";                  # the column of the address\n"
-                      "    # where   = \"consent_email = '1'\";    # who of them\n"
-                      "    # exclude = [ \"suppressed.csv\" ];      # files with the key column\n"
+    add_setting(out, "    # address = ", starter->address);
+    buf_add_format(out, "    # where   = \"consent_%s = '1'\";    # who of them\n", channel);
+    buf_add_text(out, "    # exclude = [ \"suppressed.csv\" ];      # files with the key column\n"
                       "};\n\n"
-                      "content = {\n"
-                      "    subject = \"Hello {{first_name}}\";\n"
-                      "    html    = \"mail.html\";\n"
-                      "    text    = \"mail.txt\";\n");
-    buf_add_text(out, has_sender ? "    # from  = \"Me <me@example.net>\";    # else that of etc/\n"
-                                 : "    from    = \"Me <me@example.net>\";\n");
-    buf_add_text(out, "    # images = [ \"logo.png\" ];             # shown by cid:logo.png\n"
-                      "};\n\n"
-                      "# Trials, sent when somebody says: postroom proof send ID\n"
-                      "# approvals = { proof = { target = [ \"you@example.net\" ]; }; };\n\n"
-                      "# schedule = { contact_at = \"2030-03-01T09:00:00+01:00\"; };\n"
+                      "content = {\n");
+    buf_add_text(out, starter->content);
+    if (starter->sender != NULL) {
+        bool is_said = settings->from != NULL || settings->sender != NULL;
+        buf_add_format(out, "    %s%-7s = \"%s\";%s\n", is_said ? "# " : "", starter->sender,
+                       starter->sender_value, is_said ? "    # else that of etc/" : "");
+    }
+    buf_add_text(out, "};\n");
+    buf_add_text(out, starter->more);
+    buf_add_text(out, "\n# schedule = { contact_at = \"2030-03-01T09:00:00+01:00\"; };\n"
                       "# waves    = { size = \"10%\"; every = \"1h\"; };\n");
 }
 
-static enum rc write_email(struct cli *cli, const struct offer *offer, int dirfd, struct err *err)
+static enum rc write_online(struct cli *cli, const struct offer *offer, int dirfd, struct err *err)
 {
+    bool has_files = offer->channel == HOUSE_EMAIL;
     struct buf conf = BUF_EMPTY;
-    write_email_conf(offer, cli->house->channels[HOUSE_EMAIL].from != NULL, &conf);
+    write_online_conf(offer, cli->house, &conf);
     const struct {
-        const char *name;
+        const char *name; /* NULL: not for this channel */
         mode_t mode;
         struct slice text;
     } files[] = {
-        {"recipients.csv", RECIPIENTS_MODE, slice_of(EMAIL_RECIPIENTS)},
-        {"mail.html", CONF_MODE, slice_of(EMAIL_HTML)},
-        {"mail.txt", CONF_MODE, slice_of(EMAIL_TEXT)},
+        {"recipients.csv", RECIPIENTS_MODE, slice_of(STARTERS[offer->channel].recipients)},
+        {has_files ? "mail.html" : NULL, CONF_MODE, slice_of(EMAIL_HTML)},
+        {has_files ? "mail.txt" : NULL, CONF_MODE, slice_of(EMAIL_TEXT)},
         {"delivery.conf", CONF_MODE, buf_slice(&conf)}, /* last: with it the delivery exists */
     };
     enum rc rc = buf_ok(&conf, err);
     for (size_t i = 0; rc == RC_OK && i < sizeof files / sizeof files[0]; i++) {
-        rc = fs_put_volatile(dirfd, files[i].name, files[i].mode, files[i].text.ptr,
-                             files[i].text.len, err);
+        if (files[i].name != NULL) {
+            rc = fs_put_volatile(dirfd, files[i].name, files[i].mode, files[i].text.ptr,
+                                 files[i].text.len, err);
+        }
     }
     buf_release(&conf);
     return rc;
@@ -214,7 +263,7 @@ int cmd_new(struct cli *cli, int argc, char **argv)
     rc = rc == RC_OK ? cli_folder_open(argv[1], &dirfd, &err) : rc;
     if (rc == RC_OK) {
         rc = offer.channel == HOUSE_MAIL ? write_mail(cli, &offer, dirfd, &err)
-                                         : write_email(cli, &offer, dirfd, &err);
+                                         : write_online(cli, &offer, dirfd, &err);
     }
     fs_drop(&dirfd);
     if (rc != RC_OK) {
@@ -222,6 +271,6 @@ int cmd_new(struct cli *cli, int argc, char **argv)
         return EX_CANTCREAT;
     }
     out_line("made %s: fill in delivery.conf%s and recipients.csv, then: postroom check %s",
-             argv[1], offer.channel == HOUSE_MAIL ? "" : ", mail.html, mail.txt", argv[1]);
+             argv[1], offer.channel == HOUSE_EMAIL ? ", mail.html, mail.txt" : "", argv[1]);
     return EX_OK;
 }

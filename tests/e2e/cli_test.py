@@ -188,7 +188,22 @@ class Deliveries(Case):
         h.cli("wait", "d", "--timeout", "30s", check=0)
         self.assertEqual(h.show("d")["sent"], 3)
         self.assertEqual(h.cli("new", "email", h.dir / "d").returncode, 73)
-        self.assertEqual(h.cli("new", "push", h.dir / "e").returncode, 69)
+
+    def test_new_text_push_and_inapp_can_be_checked_as_they_are_and_sent(self):
+        for senders in ("", 'channels = { sms = { sender = "Shop"; }; };'):
+            h = self.house(top=senders)
+            h.make_spool()
+            h.start()
+            for channel in ("sms", "push", "inapp"):
+                with self.subTest(channel=channel, senders=senders):
+                    h.cli("new", channel, h.dir / channel, check=0)
+                    self.assertRegex(h.cli("check", h.dir / channel, check=0).stdout, "records +3")
+                    h.cli("submit", h.dir / channel, check=0)
+                    h.cli("confirm", channel, check=0)
+                    h.cli("wait", channel, "--timeout", "30s", check=0)
+                    self.assertEqual(h.show(channel)["sent"], 3)
+                    self.assertIn("Zoé", h.cli("preview", channel, "--row", "1", check=0).stdout)
+            h.stop()
 
     def test_new_makes_a_delivery_that_can_be_filled_in_and_never_overwrites(self):
         h = self.house()

@@ -71,6 +71,39 @@ static bool has(const struct quarantine *quarantine, const char *address, const 
     return is_in;
 }
 
+static void quarantine_has__number_written_in_another_way__is_the_same(void **state)
+{
+    const struct folder *folder = *state;
+    struct err err = {""};
+    put(folder, HEADER "+33 6 39 98 00 01,,,,\n0033639980002,,,,\n33639980003,,,,\n"
+                       "(49) 30/123-45.67,,,,\n12-34,,,,\n+336399800045678901,,,,\n");
+    struct quarantine *quarantine = load(folder, RC_OK, &err);
+    static const struct {
+        const char *number;
+        bool is_in;
+    } cases[] = {
+        {"+33639980001", true},
+        {"33639980001", true},
+        {"+33639980002", true},
+        {"+33639980003", true},
+        {"4930 1234567", true},
+        {"+33639980004", false},
+        {"3363998000", false},
+        {"1234", false},
+        {"12-34", true},
+        {"+336399800045678901", true},
+        {"336399800045678901", false},
+        {"33639980001@example.net", false},
+        {"33639980001x", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (has(quarantine, cases[i].number, "") != cases[i].is_in) {
+            fail_msg("%s", cases[i].number);
+        }
+    }
+    quarantine_free(quarantine);
+}
+
 static void quarantine_add__new_addresses__once_each_in_a_private_file(void **state)
 {
     const struct folder *folder = *state;
@@ -222,6 +255,7 @@ static void quarantine_add__faults__nothing_half_done(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        in_folder(quarantine_has__number_written_in_another_way__is_the_same),
         in_folder(quarantine_add__new_addresses__once_each_in_a_private_file),
         in_folder(quarantine_has__domain_in_either_case__local_part_as_it_is),
         in_folder(quarantine_load__no_file_or_an_empty_one__nobody),
