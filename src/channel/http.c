@@ -22,7 +22,12 @@
 #define LOOK_NS SECONDS(1)
 #define RATE_BURST_NS (SECONDS(1) / 10)
 
-enum { MS_MAX = 60 * 1000 /* one wait */ };
+enum {
+    MS_MAX = 60 * 1000, /* one wait */
+    /* A peer by nghttp2 answers 1,000 resets on a connection with a GOAWAY, and may yet process
+     * streams that it so refuses: who is sent to again would get it twice. */
+    RESETS_MAX = 900 /* on the connections of a multi handle */
+};
 
 static struct http *http_of(struct transport *t)
 {
@@ -121,10 +126,33 @@ static void come_up(struct http *http, int64_t now_ns)
     http->is_down = false;
 }
 
+/* The peer would soon take the resets for an attack. */
+static bool are_connections_worn(const struct http *http)
+{
+    return http->is_h2 && http->multi_resets + http->begun >= RESETS_MAX;
+}
+
+/* libcurl 7.88 resets a stream whose answer ended without a Content-Length. */
+static void count_reset(struct http_slot *slot)
+{
+    curl_off_t len = -1;
+    if (curl_easy_getinfo(slot->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &len) != CURLE_OK ||
+        len < 0) {
+        slot->http->multi_resets++;
+    }
+}
+
 /* No request goes by connections that are not trusted: the old ones end first. */
 static bool are_connections_fresh(struct http *http)
 {
     struct err err = {""};
+    if (!http->is_stale && are_connections_worn(http)) {
+        if (http->begun > 0) {
+            return false;
+        }
+        http->is_stale = true;
+        begin_anew(http);
+    }
     if (!http->is_stale) {
         return true;
     }
@@ -160,6 +188,7 @@ static void answered(struct http_slot *slot, long status)
         pause_s = 0;
     }
     pause_s = pause_s > PAUSE_MAX_NS / SECONDS(1) ? PAUSE_MAX_NS / SECONDS(1) : pause_s;
+    count_reset(slot);
     end_request(slot);
     http->has_worked = http->has_worked || judgement.verdict == VERDICT_SENT;
     if (is_present && (judgement.is_down || pause_s > 0)) {
@@ -195,6 +224,7 @@ static void broke_off(struct http_slot *slot, enum http_end end, const char *rea
     }
     (void)snprintf(text, sizeof text, "%s",
                    end == HTTP_REFUSED ? "the peer refused the request unprocessed" : reason);
+    http->multi_resets++;
     end_request(slot);
     if (is_present && is_alive && !slot->is_first) {
         begin_anew(http);
@@ -314,7 +344,7 @@ static void begin_some(struct http *http, int64_t now_ns)
         return;
     }
     while (http->waiting_count > 0 && http->begun_present < most_begun(http) && !http->is_down &&
-           may_go(http, now_ns)) {
+           !are_connections_worn(http) && may_go(http, now_ns)) {
         struct err err = {""};
         struct http_slot *slot = next_waiting(http);
         slot->is_first = !http->is_ready;
@@ -368,7 +398,7 @@ static enum rc submit(struct transport *t, const struct outgoing *message, struc
 static bool can_begin(const struct http *http)
 {
     return http->waiting_count > 0 && !http->is_down && http->begun_present < most_begun(http) &&
-           (!http->is_stale || http->begun == 0);
+           ((!http->is_stale && !are_connections_worn(http)) || http->begun == 0);
 }
 
 static int64_t sooner(int64_t a, int64_t b)

@@ -69,8 +69,9 @@ struct http {
     unsigned int unclear;       /* of them ended HTTP_UNCLEAR */
 
     CURLM *multi;
-    struct net_poll *poll; /* libcurl's sockets */
-    int64_t timer_ns;      /* when libcurl wants to be called though they are silent; INT64_MAX */
+    unsigned int multi_resets; /* streams on its connections that libcurl reset after their end */
+    struct net_poll *poll;     /* libcurl's sockets */
+    int64_t timer_ns; /* when libcurl wants to be called though they are silent; INT64_MAX */
     uint64_t generation;
     uint64_t refused_generation; /* the newest of which a request was refused */
     int64_t backoff_ns;

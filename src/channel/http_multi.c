@@ -82,6 +82,7 @@ enum rc http_multi_open(struct http *http, struct err *err)
         (void)curl_multi_cleanup(http->multi);
     }
     http->multi = multi;
+    http->multi_resets = 0;
     http->timer_ns = INT64_MAX;
     http->is_stale = false;
     return RC_OK;

@@ -69,6 +69,13 @@ class Connections(pusher.Case):
         keys = [one["key"] for one in self.got()]
         self.assertEqual((len(keys), len(set(keys))), (count, count))
 
+    def test_answers_without_a_length_do_not_wear_out_a_connection(self):
+        """libcurl resets their streams; after 1,000 resets node's nghttp2 refuses what it processes."""
+        self.peer()
+        told = self.knock(count=4000)
+        self.assertEqual((told.count("sent"), told.count("untried")), (4000, 0))
+        self.once_each(4000)
+
     def test_many_on_one_connection(self):
         self.peer()
         told = self.knock("/ok", count=900)
