@@ -76,6 +76,23 @@ static void check_connection(const struct house *house, int kind, struct problem
     }
 }
 
+/* Who shows a certificate does so by TLS, with its key. */
+static void check_client_certificate(const struct house_channel *channel, const char *name,
+                                     struct problems *problems)
+{
+    if ((channel->client_cert_file == NULL) != (channel->client_key_file == NULL)) {
+        problems_add(problems, channel->at,
+                     "%s: client_cert_file and client_key_file stand together; add the other one",
+                     name);
+    }
+    if (channel->client_cert_file != NULL && channel->tls == HOUSE_TLS_NONE) {
+        problems_add(problems, channel->at,
+                     "%s: without TLS nobody asks for client_cert_file; take it or tls = \"none\"; "
+                     "out",
+                     name);
+    }
+}
+
 static void check_login(const struct house_channel *email, struct problems *problems)
 {
     bool has_user = email->user != NULL && email->user[0] != '\0';
@@ -145,11 +162,6 @@ static void check_sms(const struct house *house, struct problems *problems)
 static void check_http(const struct house_channel *channel, int kind, struct problems *problems)
 {
     const char *name = house_channel_name(kind);
-    if ((channel->client_cert_file == NULL) != (channel->client_key_file == NULL)) {
-        problems_add(problems, channel->at,
-                     "%s: client_cert_file and client_key_file stand together; add the other one",
-                     name);
-    }
     if (channel->tls == HOUSE_TLS_STARTTLS) {
         problems_add(problems, channel->at, "%s: tls = \"starttls\" is for e-mail; take it out",
                      name);
@@ -167,6 +179,7 @@ void house_check_channels(const struct house *house, struct problems *problems)
         if (house->channels[kind].at.line > 0) {
             check_transport(house, kind, problems);
             check_connection(house, kind, problems);
+            check_client_certificate(&house->channels[kind], house_channel_name(kind), problems);
         }
         if (house->channels[kind].at.line > 0 && (kind == HOUSE_PUSH || kind == HOUSE_INAPP)) {
             check_http(&house->channels[kind], kind, problems);
@@ -234,13 +247,11 @@ static void check_secret(const struct house_channel *channel, const char *key, c
 enum rc house_check_secrets(const struct house *house, struct problems *problems, struct err *err)
 {
     const struct house_channel *email = &house->channels[HOUSE_EMAIL];
-    check_secret(email, "password_file", email->password_file, problems);
     check_secret(email, "dkim.key_file", email->dkim.key_file, problems);
     check_secret(email, "unsubscribe.secret_file", email->unsubscribe.secret_file, problems);
-    const struct house_channel *sms = &house->channels[HOUSE_SMS];
-    check_secret(sms, "password_file", sms->password_file, problems);
-    for (int kind = HOUSE_PUSH; kind <= HOUSE_INAPP; kind++) {
+    for (int kind = HOUSE_EMAIL; kind < HOUSE_CHANNELS; kind++) {
         const struct house_channel *channel = &house->channels[kind];
+        check_secret(channel, "password_file", channel->password_file, problems);
         check_secret(channel, "token_file", channel->token_file, problems);
         check_secret(channel, "client_key_file", channel->client_key_file, problems);
         if (channel->body != NULL && channel->body_text == NULL) {

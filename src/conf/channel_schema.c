@@ -83,6 +83,13 @@ const struct schema house_unsubscribe_schema = {
         "ca_file", SCHEMA_PATH, 0, AT(house_channel, ca_file),                                     \
             .doc = "Certificates that are trusted. Without it: the system's."                      \
     }
+#define ROWS_CLIENT_CERTIFICATE                                                                    \
+    {"client_cert_file", SCHEMA_PATH, 0, AT(house_channel, client_cert_file),                      \
+     .doc = "Our certificate for the server, PEM, with what leads to its issuer."},                \
+    {                                                                                              \
+        "client_key_file", SCHEMA_PATH, 0, AT(house_channel, client_key_file),                     \
+            .doc = "Its private key, PEM."                                                         \
+    }
 #define ROWS_HOST                                                                                  \
     {"host", SCHEMA_TEXT, 0, AT(house_channel, host), .min = 1, .max = 253, .doc = "Server."},     \
     {                                                                                              \
@@ -107,6 +114,7 @@ static const struct schema_row EMAIL_ROWS[] = {
     ROW_TRANSPORT("\"maildir\", \"smtp\" or \"null\""),
     ROWS_HOST,
     ROWS_TLS,
+    ROWS_CLIENT_CERTIFICATE,
     {"user", SCHEMA_TEXT, 0, AT(house_channel, user), .doc = "Login name at the server."},
     ROW_PASSWORD,
     {"from", SCHEMA_TEXT, 0, AT(house_channel, from),
@@ -122,6 +130,7 @@ static const struct schema_row SMS_ROWS[] = {
     ROW_TRANSPORT("\"file\", \"smpp\" or \"null\""),
     ROWS_HOST,
     ROWS_TLS,
+    ROWS_CLIENT_CERTIFICATE,
     {"system_id", SCHEMA_TEXT, 0, AT(house_channel, system_id), .max = 15,
      .doc = "SMPP account, at most 15 bytes."},
     ROW_PASSWORD,
@@ -140,10 +149,7 @@ static const struct schema_row HTTP_ROWS[] = {
     ROWS_HTTP,
     {"headers", SCHEMA_TEXTS, 0, AT(house_channel, headers), .min = 3, .max = 1024,
      .doc = "Headers of each request, like apns-topic: com.example.app."},
-    {"client_cert_file", SCHEMA_PATH, 0, AT(house_channel, client_cert_file),
-     .doc = "Our certificate for the service, PEM, with what leads to its issuer."},
-    {"client_key_file", SCHEMA_PATH, 0, AT(house_channel, client_key_file),
-     .doc = "Its private key, PEM."},
+    ROWS_CLIENT_CERTIFICATE,
     ROW_SUPPRESS,
     ROWS_SENDING("hold", "10"),
 };

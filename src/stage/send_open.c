@@ -52,7 +52,39 @@ static struct slice first_line(const struct buf *text)
     return (struct slice){buf_text(text), len};
 }
 
-static uint16_t port_of(const struct house_channel *channel)
+/* What a connection shows and trusts, of the files that the daemon opened; empty: there is none */
+struct credentials {
+    struct buf ca;
+    struct buf password;
+    struct buf client;
+    struct buf client_key;
+};
+
+static enum rc read_credentials(const struct send_keys *keys, struct credentials *out,
+                                struct err *err)
+{
+    *out = (struct credentials){BUF_EMPTY, BUF_EMPTY, BUF_EMPTY, BUF_EMPTY};
+    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &out->ca, err);
+    rc = rc == RC_OK
+             ? read_key(keys->password_fd, "password_file", KEY_BYTES_MAX, &out->password, err)
+             : rc;
+    rc = rc == RC_OK
+             ? read_key(keys->client_cert_fd, "client_cert_file", KEY_BYTES_MAX, &out->client, err)
+             : rc;
+    return rc == RC_OK ? read_key(keys->client_key_fd, "client_key_file", KEY_BYTES_MAX,
+                                  &out->client_key, err)
+                       : rc;
+}
+
+static void wipe_credentials(struct credentials *credentials)
+{
+    buf_release(&credentials->ca);
+    buf_release(&credentials->client);
+    wipe(&credentials->password);
+    wipe(&credentials->client_key);
+}
+
+static uint16_t smtp_port(const struct house_channel *channel)
 {
     if (channel->port > 0) {
         return (uint16_t)channel->port;
@@ -62,121 +94,110 @@ static uint16_t port_of(const struct house_channel *channel)
                                                 : PORT_SMTP;
 }
 
-static enum rc open_smtp(struct sending *sending, struct err *err)
+static enum rc open_smtp(struct sending *sending, const struct credentials *with, struct err *err)
 {
     static const enum smtp_tls kinds[] = {[HOUSE_TLS_CONNECT] = SMTP_TLS_CONNECT,
                                           [HOUSE_TLS_STARTTLS] = SMTP_TLS_STARTTLS,
                                           [HOUSE_TLS_NONE] = SMTP_TLS_NONE};
     const struct house_channel *channel = sending->channel;
-    const struct send_keys *keys = &sending->send->keys;
-    struct buf ca = BUF_EMPTY;
-    struct buf password = BUF_EMPTY;
-    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
-    rc = rc == RC_OK ? read_key(keys->password_fd, "password_file", KEY_BYTES_MAX, &password, err)
-                     : rc;
-    if (rc == RC_OK) {
-        bool has_login = channel->user != NULL && channel->user[0] != '\0';
-        struct smtp_options options = {
-            .host = channel->host,
-            .port = port_of(channel),
-            .tls = kinds[channel->tls],
-            .ca_pem = {buf_text(&ca), ca.len},
-            .user = has_login ? slice_of(channel->user) : SLICE_LITERAL(""),
-            .password = first_line(&password),
-            .connections = (unsigned)channel->connections,
-            .rate = (unsigned)channel->rate,
-            .timeout_ns = channel->timeout_ns,
-        };
-        rc = smtp_open(&options, &sending->transport, err);
-    }
-    buf_release(&ca);
-    wipe(&password);
-    return rc;
+    bool has_login = channel->user != NULL && channel->user[0] != '\0';
+    struct smtp_options options = {
+        .host = channel->host,
+        .port = smtp_port(channel),
+        .tls = kinds[channel->tls],
+        .ca_pem = buf_slice(&with->ca),
+        .client_pem = buf_slice(&with->client),
+        .client_key_pem = buf_slice(&with->client_key),
+        .user = has_login ? slice_of(channel->user) : SLICE_LITERAL(""),
+        .password = first_line(&with->password),
+        .connections = (unsigned)channel->connections,
+        .rate = (unsigned)channel->rate,
+        .timeout_ns = channel->timeout_ns,
+    };
+    return smtp_open(&options, &sending->transport, err);
 }
 
-static enum rc open_smpp(struct sending *sending, struct err *err)
+static uint16_t smpp_port(const struct house_channel *channel)
 {
-    const struct house_channel *channel = sending->channel;
-    const struct send_keys *keys = &sending->send->keys;
-    bool is_plain = channel->tls == HOUSE_TLS_NONE;
-    struct buf ca = BUF_EMPTY;
-    struct buf password = BUF_EMPTY;
-    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
-    rc = rc == RC_OK ? read_key(keys->password_fd, "password_file", KEY_BYTES_MAX, &password, err)
-                     : rc;
-    if (rc == RC_OK) {
-        int connections = channel->connections < SMPP_CONNECTIONS_MAX ? channel->connections
-                                                                      : SMPP_CONNECTIONS_MAX;
-        struct smpp_options options = {
-            .host = channel->host,
-            .port = (uint16_t)(channel->port > 0 ? channel->port
-                               : is_plain        ? PORT_SMPP
-                                                 : PORT_SMPP_TLS),
-            .is_plain = is_plain,
-            .ca_pem = {buf_text(&ca), ca.len},
-            .system_id = slice_of(channel->system_id),
-            .password = first_line(&password),
-            .connections = (unsigned)connections,
-            .window = (unsigned)channel->window,
-            .rate = (unsigned)channel->rate,
-            .timeout_ns = channel->timeout_ns,
-        };
-        rc = smpp_open(&options, &sending->transport, err);
+    if (channel->port > 0) {
+        return (uint16_t)channel->port;
     }
-    buf_release(&ca);
-    wipe(&password);
-    return rc;
+    return channel->tls == HOUSE_TLS_NONE ? PORT_SMPP : PORT_SMPP_TLS;
 }
 
-static enum rc open_http(struct sending *sending, struct err *err)
+static enum rc open_smpp(struct sending *sending, const struct credentials *with, struct err *err)
 {
     const struct house_channel *channel = sending->channel;
-    const struct send_keys *keys = &sending->send->keys;
-    struct buf ca = BUF_EMPTY;
-    struct buf cert = BUF_EMPTY;
-    struct buf key = BUF_EMPTY;
-    enum rc rc = read_key(keys->ca_fd, "ca_file", CA_BYTES_MAX, &ca, err);
-    rc = rc == RC_OK ? read_key(keys->client_cert_fd, "client_cert_file", KEY_BYTES_MAX, &cert, err)
-                     : rc;
-    rc = rc == RC_OK ? read_key(keys->client_key_fd, "client_key_file", KEY_BYTES_MAX, &key, err)
-                     : rc;
-    if (rc == RC_OK) {
-        struct http_options options = {
-            .name = house_channel_name(sending->order->channel),
-            .url = channel->url,
-            .is_plain = channel->tls == HOUSE_TLS_NONE,
-            .ca_pem = {buf_text(&ca), ca.len},
-            .client_pem = {buf_text(&cert), cert.len},
-            .client_key_pem = {buf_text(&key), key.len},
-            .token_fd = keys->token_fd,
-            .headers = channel->headers.items,
-            .header_count = channel->headers.count,
-            .connections = (unsigned)channel->connections,
-            .rate = (unsigned)channel->rate,
-            .timeout_ns = channel->timeout_ns,
-        };
-        rc = http_open(&options, &sending->transport, err);
+    int connections = channel->connections < SMPP_CONNECTIONS_MAX ? channel->connections
+                                                                  : SMPP_CONNECTIONS_MAX;
+    struct smpp_options options = {
+        .host = channel->host,
+        .port = smpp_port(channel),
+        .is_plain = channel->tls == HOUSE_TLS_NONE,
+        .ca_pem = buf_slice(&with->ca),
+        .client_pem = buf_slice(&with->client),
+        .client_key_pem = buf_slice(&with->client_key),
+        .system_id = slice_of(channel->system_id),
+        .password = first_line(&with->password),
+        .connections = (unsigned)connections,
+        .window = (unsigned)channel->window,
+        .rate = (unsigned)channel->rate,
+        .timeout_ns = channel->timeout_ns,
+    };
+    return smpp_open(&options, &sending->transport, err);
+}
+
+static enum rc open_http(struct sending *sending, const struct credentials *with, struct err *err)
+{
+    const struct house_channel *channel = sending->channel;
+    struct http_options options = {
+        .name = house_channel_name(sending->order->channel),
+        .url = channel->url,
+        .is_plain = channel->tls == HOUSE_TLS_NONE,
+        .ca_pem = buf_slice(&with->ca),
+        .client_pem = buf_slice(&with->client),
+        .client_key_pem = buf_slice(&with->client_key),
+        .token_fd = sending->send->keys.token_fd,
+        .headers = channel->headers.items,
+        .header_count = channel->headers.count,
+        .connections = (unsigned)channel->connections,
+        .rate = (unsigned)channel->rate,
+        .timeout_ns = channel->timeout_ns,
+    };
+    return http_open(&options, &sending->transport, err);
+}
+
+/* Transports that connect; the others keep what they are given. */
+typedef enum rc open_connecting(struct sending *sending, const struct credentials *with,
+                                struct err *err);
+
+static open_connecting *connecting(const char *transport)
+{
+    static const struct {
+        const char *name;
+        open_connecting *open;
+    } known[] = {{"smtp", open_smtp}, {"smpp", open_smpp}, {"http", open_http}};
+    for (size_t i = 0; transport != NULL && i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i].name, transport) == 0) {
+            return known[i].open;
+        }
     }
-    buf_release(&ca);
-    buf_release(&cert);
-    wipe(&key);
-    return rc;
+    return NULL;
 }
 
 static enum rc open_transport(struct sending *sending, struct err *err)
 {
     const char *transport = sending->channel->transport;
-    if (transport != NULL && strcmp(transport, "smtp") == 0) {
-        return open_smtp(sending, err);
+    open_connecting *open = connecting(transport);
+    if (open != NULL) {
+        struct credentials credentials;
+        enum rc rc = read_credentials(&sending->send->keys, &credentials, err);
+        rc = rc == RC_OK ? open(sending, &credentials, err) : rc;
+        wipe_credentials(&credentials);
+        return rc;
     }
     if (transport != NULL && strcmp(transport, "null") == 0) {
         return null_open(&sending->transport, err);
-    }
-    if (transport != NULL && strcmp(transport, "smpp") == 0) {
-        return open_smpp(sending, err);
-    }
-    if (transport != NULL && strcmp(transport, "http") == 0) {
-        return open_http(sending, err);
     }
     if (sending->order->channel == HOUSE_SMS) {
         return folder_open(sending->send->messages_fd, MESSAGE_MODE, ".txt", &sending->transport,

@@ -120,6 +120,31 @@ class Way(Read):
         got = [path.read_bytes() for path in (made.spool / "outbox/messages/email/new").iterdir()]
         self.check_all([(email.message_from_bytes(raw)["To"], raw) for raw in got], 10)
 
+    def test_client_certificate__is_shown_where_it_is_asked_for(self):
+        own = self.authority.make("shop", "DNS:shop.example")
+        own.with_suffix(".key").chmod(0o600)
+        keys = f'client_cert_file = "{own}"; client_key_file = "{own.with_suffix(".key")}";'
+        port, = self.front([(self.pem, self.sink(), f"ssl_verify_client on; ssl_client_certificate {self.authority.pem};")])
+        for more, state, sent in (("", "sending", 0), (keys, "finished", 10)):
+            with self.subTest(more):
+                made = self.post(port, more=more)
+                self.drop(made)
+                made.once()
+                self.assertEqual((self.state(made), made.show("a")["sent"]), (state, sent), made.log())
+
+    def test_client_certificate__is_checked_with_the_settings(self):
+        own = self.authority.make("shop", "DNS:shop.example")
+        key = own.with_suffix(".key")
+        key.chmod(0o644)
+        for more, tls, fault in ((f'client_cert_file = "{own}";', "connect", "stand together"),
+                                 (f'client_key_file = "{key}";', "connect", "stand together"),
+                                 (f'client_cert_file = "{own}"; client_key_file = "{key}";', "none", "without TLS nobody asks"),
+                                 (f'client_cert_file = "{own}"; client_key_file = "{key}";', "connect", "read or changed by others")):
+            with self.subTest(fault):
+                done = self.configured(1, tls=tls, more=more).check()
+                self.assertEqual(done.returncode, 78)
+                self.assertIn(fault, done.stderr)
+
     def test_contact_at_in_the_future__waits_for_it(self):
         office = self.office()
         made = self.post(office.port)

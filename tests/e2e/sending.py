@@ -129,12 +129,16 @@ class Case(relay.Case):
         self.authority = relay.Authority(self.dir)
         self.pem = self.authority.make("localhost", "DNS:localhost")
 
-    def post(self, port=None, tls="connect", ca=True, connections=2, timeout="5s", more="", maildir=False, **settings):
+    def configured(self, port=None, tls="connect", ca=True, connections=2, timeout="5s", more="", maildir=False, **settings):
         ca_file = f'ca_file = "{self.authority.pem}";' if ca else ""
         top = MAILDIR % more if maildir else CHANNEL % {
             "port": port, "tls": tls, "ca": ca_file, "connections": connections, "timeout": timeout, "more": more}
         made = self.house(top=top, **settings)
         made.conf.write_text(made.conf.read_text().replace("services = (", SERVICE, 1))
+        return made
+
+    def post(self, port=None, **how):
+        made = self.configured(port, **how)
         made.make_spool()
         return made
 

@@ -3,6 +3,7 @@ import collections
 import json
 
 import house
+import relay
 from smsc import Case, conf
 
 EMOJI = "Bonjour {{first_name}} \U0001F600, "
@@ -137,6 +138,20 @@ class Peer(Case):
         self.assertEqual((shown["state"], shown["sent"], shown["failed"]), ("sending", 0, 0))
         self.assertIn("certificate is for other.example", shown["reason"] or "")
         self.assertEqual(smsc.heard("bind"), [])
+
+    def test_a_client_certificate_is_shown_where_it_is_asked_for(self):
+        authority = relay.Authority(self.dir)
+        own = authority.make("shop", "DNS:shop.example")
+        keys = f'client_cert_file = "{own}"; client_key_file = "{own.with_suffix(".key")}";'
+        own.with_suffix(".key").chmod(0o600)
+        asks = f"ssl_verify_client on; ssl_client_certificate {authority.pem};"
+        for settings, state, sent in (("", "sending", 0), (keys, "finished", 3)):
+            with self.subTest(settings):
+                smsc, made = self.post(front=asks, more=settings)
+                self.drop(made, count=3)
+                made.once()
+                shown = made.show("a")
+                self.assertEqual((shown["state"], shown["sent"], len(smsc.heard("got"))), (state, sent, sent), made.log())
 
 
 if __name__ == "__main__":

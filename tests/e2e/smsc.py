@@ -82,11 +82,11 @@ class Case(relay.Case):
         made.make_spool()
         return made
 
-    def post(self, window=8, timeout="2s", san="DNS:localhost", more="", **settings):
-        """A house whose channel leads to an SMSC behind nginx."""
+    def post(self, window=8, timeout="2s", san="DNS:localhost", more="", front="", **settings):
+        """A house whose channel leads to an SMSC behind nginx; front: more directives of nginx."""
         authority = relay.Authority(self.dir)
         smsc = Smsc(self)
-        port, = self.front([(authority.make("localhost", san), smsc.port, "")])
+        port, = self.front([(authority.make("localhost", san), smsc.port, front)])
         return smsc, self.office(CHANNEL % {"port": port, "ca": authority.pem, "window": window, "timeout": timeout, "more": more},
                                  **settings)
 
