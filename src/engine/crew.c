@@ -303,22 +303,36 @@ void crew_end_job(struct crew *crew, const char *id)
     }
 }
 
-bool crew_wish(struct crew *crew, const char *id, uint32_t wish)
+/* Of the worker that has the job of this id and did not report it yet; NULL: nobody */
+static struct progress_cell *cell_of(const struct crew *crew, const char *id)
 {
     for (size_t i = 0; i < CREW_WORKERS_MAX; i++) {
-        struct gang *gang = &crew->gangs[i];
+        const struct gang *gang = &crew->gangs[i];
         for (size_t j = 0; gang->batch != NULL && j < gang->batch->job_count; j++) {
             bool is_open = (gang->is_done[0] & UINT64_C(1) << j) == 0;
             if (is_open && strcmp(gang->batch->jobs[j].id, id) == 0) {
-                struct progress_cell *cell = progress_cell(crew->progress, i);
-                if (atomic_load(&cell->wish) < wish) {
-                    atomic_store(&cell->wish, wish);
-                }
-                return true;
+                return progress_cell(crew->progress, i);
             }
         }
     }
-    return false;
+    return NULL;
+}
+
+bool crew_wish(struct crew *crew, const char *id, uint32_t wish)
+{
+    struct progress_cell *cell = cell_of(crew, id);
+    if (cell != NULL && atomic_load(&cell->wish) < wish) {
+        atomic_store(&cell->wish, wish);
+    }
+    return cell != NULL;
+}
+
+void crew_take_back(struct crew *crew, const char *id, uint32_t wish)
+{
+    struct progress_cell *cell = cell_of(crew, id);
+    if (cell != NULL && atomic_load(&cell->wish) == wish) { /* nobody else writes it */
+        atomic_store(&cell->wish, 0);
+    }
 }
 
 void crew_each(const struct crew *crew,

@@ -71,6 +71,9 @@ enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err
  * wish that was told before stands. Nobody has it: false */
 bool crew_wish(struct crew *crew, const char *id, uint32_t wish);
 
+/* crew_take_back - this very wish, if it still stands, is none (0) any more */
+void crew_take_back(struct crew *crew, const char *id, uint32_t wish);
+
 size_t crew_busy(const struct crew *crew);
 
 /* crew_jobs - jobs of a kind (NULL: of every kind) that workers have and did not report yet */

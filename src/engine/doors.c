@@ -247,8 +247,11 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
         engine->counters.decided++;
         engine->is_unsynced = true;
         (void)item_at(engine, decided.id, decided.state);
-        if (decided.recalls_worker) {
-            (void)sends_recall(engine, decided.id, SEND_COME_BACK);
+        if (decided.pauses_worker) {
+            (void)sends_recall(engine, decided.id, SEND_PAUSE);
+        }
+        if (decided.resumes_worker) {
+            sends_resume(engine, decided.id);
         }
         break;
     case RC_PERM:
@@ -257,7 +260,7 @@ static void decide(struct engine *engine, const struct decision_file *file, int6
     case RC_GONE:
         break;
     case RC_TEMP:
-        if (decided.ends_worker && !sends_recall(engine, decided.id, SEND_COME_BACK_SOON)) {
+        if (decided.ends_worker && !sends_recall(engine, decided.id, SEND_STOP)) {
             crew_end_job(engine->crew, decided.id);
         }
         look_again(next_ns, now_ns + DECISION_RETRY_NS);

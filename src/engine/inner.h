@@ -173,6 +173,8 @@ void sends_commit(struct engine *engine, int64_t now_ns);
 /* sends_recall - have the worker of this delivery end in good order (enum send_wish says how soon);
  * false: it has none */
 bool sends_recall(struct engine *engine, const char *id, enum send_wish wish);
+/* sends_resume - a worker that was told to pause, and that has not come back yet, goes on */
+void sends_resume(struct engine *engine, const char *id);
 size_t sends_busy(const struct engine *engine);
 void sends_each(const struct engine *engine,
                 void (*fn)(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of),

@@ -401,6 +401,11 @@ bool sends_recall(struct engine *engine, const char *id, enum send_wish wish)
     return crew_wish(engine->sends->crew, id, wish);
 }
 
+void sends_resume(struct engine *engine, const char *id)
+{
+    crew_take_back(engine->sends->crew, id, SEND_PAUSE);
+}
+
 size_t sends_busy(const struct engine *engine)
 {
     return engine->sends == NULL ? 0 : crew_busy(engine->sends->crew) + engine->sends->ended_count;

@@ -490,7 +490,8 @@ enum rc decide_file(const struct stage_env *env, int door, const char *folder, c
             out->is_unfinished = rc != RC_OK;
         }
         out->state = w.subject.view.state;
-        out->recalls_worker = rc == RC_OK && w.decision.verb == VERB_PAUSE;
+        out->pauses_worker = rc == RC_OK && w.decision.verb == VERB_PAUSE;
+        out->resumes_worker = rc == RC_OK && w.decision.verb == VERB_RESUME;
     } else if (rc == RC_PERM || rc == RC_STATE || rc == RC_CORRUPT) {
         rc = RC_PERM;
         struct err own = {{0}};

@@ -20,7 +20,8 @@ struct decided {
     char id[ID_BYTES_MAX + 1]; /* of the delivery; "" when it could not be told */
     enum delivery_state state; /* afterwards; STATE_NONE when refused */
     bool ends_worker;    /* RC_TEMP: a permitted stop waits for the worker that has the delivery */
-    bool recalls_worker; /* RC_OK: a pause: whoever sends it ends in good order */
+    bool pauses_worker;  /* RC_OK: a pause: whoever sends it begins nothing more */
+    bool resumes_worker; /* RC_OK: who still waits for answers goes on */
     bool is_unfinished; /* it was accepted, and a fault came before its end: decide_again ends it */
 };
 

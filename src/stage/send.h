@@ -19,18 +19,22 @@
 #include "stage/subject.h"
 #include "sys/progress.h"
 
-/* What the daemon wishes of a worker at work (cell->wish); a greater one is not taken back. */
+/* What the daemon wishes of a worker at work (cell->wish); a greater one stands before a smaller
+ * one, and only SEND_PAUSE is taken back. */
 enum send_wish {
     SEND_GO_ON = 0,
-    SEND_COME_BACK,     /* begin nothing more, let what is under way end, however long the other
-                           side takes for its answers, report (pause, lists that changed) */
-    SEND_COME_BACK_SOON /* the same within SEND_COME_BACK_S (stop, the end of the daemon) */
+    SEND_PAUSE,          /* begin nothing more, let what is under way end, however long the other
+                            side takes for its answers, report; or go on, if told so before */
+    SEND_COME_BACK,      /* the same for good (lists that changed) */
+    SEND_COME_BACK_SOON, /* the same within SEND_COME_BACK_S (the end of the daemon) */
+    SEND_STOP            /* the same within SEND_STOP_MS */
 };
 
 #define SEND_DIR "sending" /* of a delivery: the list, and who could not be reached */
 
 enum {
-    SEND_COME_BACK_S = 5 /* what has no answer by then is left uncertain */
+    SEND_COME_BACK_S = 5, /* what has no answer by then is left uncertain */
+    SEND_STOP_MS = 500    /* likewise: `stop` takes effect within a second */
 };
 
 /* Descriptors of files with secrets, opened by the daemon, which never reads them; -1: there is

@@ -81,6 +81,7 @@ struct sending {
     int64_t swept_ns;     /* monotonic: when the search last began anew */
     bool is_sweep_over;   /* nothing was found up to the end */
     int64_t committed_ns; /* monotonic */
+    bool is_resting;      /* SEND_PAUSE was seen: nothing is begun */
     int64_t hurried_ns;   /* monotonic: when SEND_COME_BACK_SOON was first seen; 0: it was not */
 };
 

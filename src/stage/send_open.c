@@ -128,8 +128,8 @@ static uint16_t smpp_port(const struct house_channel *channel)
 static enum rc open_smpp(struct sending *sending, const struct credentials *with, struct err *err)
 {
     const struct house_channel *channel = sending->channel;
-    int connections = channel->connections < SMPP_CONNECTIONS_MAX ? channel->connections
-                                                                  : SMPP_CONNECTIONS_MAX;
+    int connections =
+        channel->connections < SMPP_CONNECTIONS_MAX ? channel->connections : SMPP_CONNECTIONS_MAX;
     struct smpp_options options = {
         .host = channel->host,
         .port = smpp_port(channel),

@@ -39,12 +39,15 @@ enum {
 /* The daemon cannot wait any longer. grace_ns: for what takes a moment alone, on top */
 static bool is_time_over(struct sending *sending, int64_t grace_ns)
 {
-    if (atomic_load(&sending->cell->wish) < SEND_COME_BACK_SOON) {
+    uint32_t wish = atomic_load(&sending->cell->wish);
+    if (wish < SEND_COME_BACK_SOON) {
         return false;
     }
+    int64_t limit_ns =
+        wish == SEND_STOP ? SEND_STOP_MS * NS_PER_MS : SEND_COME_BACK_S * NS_PER_SECOND;
     int64_t now_ns = clock_monotonic_ns();
     sending->hurried_ns = sending->hurried_ns == 0 ? now_ns : sending->hurried_ns;
-    return now_ns - sending->hurried_ns >= SEND_COME_BACK_S * NS_PER_SECOND + grace_ns;
+    return now_ns - sending->hurried_ns >= limit_ns + grace_ns;
 }
 
 /* A commit under way is waited for, a full disk too: what was said to the other side must not be
@@ -427,12 +430,53 @@ static bool is_idle(struct sending *sending)
     return sending->under_way == 0 && !send_commit_is_begun(sending->commit) && !can_go;
 }
 
+/* Paused: nothing is begun. Who goes on again finds the connections still there, and does not wait
+ * for what the other side has not answered yet. */
+static enum rc begin_rest(struct sending *sending, struct err *err)
+{
+    if (sending->is_resting) {
+        return RC_OK;
+    }
+    sending->is_resting = true;
+    group_drop_ahead(sending);
+    transport_recall(sending->transport);
+    enum rc rc = end_commit(sending, err);
+    return rc == RC_OK ? group_submit(sending, true, err) : rc;
+}
+
+/* One turn of a paused sending; *out_is_over: nothing is under way any more */
+static enum rc rest(struct sending *sending, bool *out_is_over, struct err *err)
+{
+    enum rc rc = begin_rest(sending, err);
+    rc = rc == RC_OK ? run_transport(sending, err) : rc;
+    rc = rc == RC_OK ? record_results(sending, err) : rc;
+    rc = rc == RC_OK ? commit_old(sending, err) : rc;
+    if (rc == RC_OK && send_commit_is_begun(sending->commit) &&
+        !send_commit_is_busy(sending->commit)) {
+        rc = end_commit(sending, err);
+    }
+    show(sending);
+    *out_is_over = sending->under_way == 0;
+    return rc;
+}
+
+/* To go on, as far as the daemon wishes; false: come back */
+static bool goes_on(struct sending *sending, enum rc *rc, struct err *err)
+{
+    bool is_over = false;
+    while (*rc == RC_OK && !is_over && atomic_load(&sending->cell->wish) == SEND_PAUSE) {
+        *rc = rest(sending, &is_over, err);
+    }
+    sending->is_resting = false;
+    return *rc == RC_OK && atomic_load(&sending->cell->wish) == SEND_GO_ON;
+}
+
 static enum rc loop(struct sending *sending, struct stage_report *report, struct err *err)
 {
     enum rc rc = RC_OK;
     report->outcome = REPORT_WAITING;
     report->next_ns = 0;
-    while (rc == RC_OK && atomic_load(&sending->cell->wish) == SEND_GO_ON) {
+    while (goes_on(sending, &rc, err)) {
         int64_t now_ns = clock_now_ns();
         int64_t wave_ns = INT64_MAX;
         uint32_t upto = waves_open(sending, now_ns, &wave_ns);

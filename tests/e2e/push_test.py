@@ -6,6 +6,7 @@ import os
 import house
 import pusher
 import relay
+import steering
 
 
 class Answers(pusher.Case):
@@ -202,6 +203,14 @@ class Deliveries(pusher.Case):
         self.drop(made, "b", count=5, mobile=lambda n: kinds[n])
         made.once()
         self.assertEqual(made.show("b")["excluded"], {"quarantined": 2})
+
+    def test_an_answer_that_does_not_come_holds_up_no_pause_resume_or_stop(self):
+        self.peer()
+        made = self.by_http("/{{address}}", "rate = 100;", timeout="60s")
+        self.drop(made, count=2000, mobile=lambda n: "silent" if n == 3 else "ok")
+        answered = lambda: sum(one["path"] == "/ok" for one in self.got())
+        silent = lambda: sum(one["path"] == "/silent" for one in self.got()) == 1
+        self.assertEqual(steering.check(self, made, answered, silent), 1)
 
     def test_body_of_the_channel_is_used(self):
         self.peer()

@@ -73,9 +73,9 @@ class Case(relay.Case):
         made.make_spool()
         return made
 
-    def by_http(self, path, more="", channel="push", **settings):
+    def by_http(self, path, more="", channel="push", timeout="5s", **settings):
         return self.house_of(channel, f'transport = "http"; url = "{self.url}{path}"; ca_file = "{self.authority.pem}"; '
-                             f'connections = 2; timeout = "5s"; {more}', **settings)
+                             f'connections = 2; timeout = "{timeout}"; {more}', **settings)
 
     def drop(self, made, id="a", count=10, channel="push", content=CONTENT, more="", **columns):
         columns.setdefault("mobile", lambda n: f"token-{n}")  # a column that serves as the token

@@ -19,6 +19,7 @@ import look
 import postfix
 import relay
 import sending
+import steering
 
 # Of a worker, the fourth sync of a file fails.
 BAD_SYNC = """
@@ -486,7 +487,7 @@ class Steered(Read):
                 made.until(lambda: self.state(made) == "paused", "paused", 2)
                 made.until(lambda: not sending.workers(made), "the worker's end", 3)
                 took, count = time.monotonic() - began, len(office.got)
-                self.assertLess(took, 1.5 if not house.SAN else 6)
+                self.assertLess(took, steering.SOON)
                 time.sleep(0.6)  # nothing comes: there is no other way to see that
                 self.assertEqual(len(office.got), count)
                 shown = made.show("a")
@@ -498,13 +499,22 @@ class Steered(Read):
                 say("stop")
                 self.until_state(made, "stopped", timeout=3)
                 took, count = time.monotonic() - began, len(office.got)
-                self.assertLess(took, 1.5 if not house.SAN else 6)
+                self.assertLess(took, steering.SOON)
                 self.check_end(made, "stopped", sent=count, uncertain=0)
                 self.assertEqual(self.cost(made), ("0.00", f"{count // 100}.{count % 100:02d}"))
                 self.assertEqual(len(set(office.to())), count)
                 self.assertEqual(collections.Counter(v for _, v, _ in self.results(made).values()),
                                  {"sent": count, "unsent": 3000 - count})
                 made.stop()
+
+    def test_a_relay_that_is_silent_on_one_connection__holds_up_no_pause_resume_or_stop(self):
+        let_go = threading.Event()
+        self.addCleanup(let_go.set)
+        office = self.office(at_rcpt=lambda address, nth: let_go.wait(60 if address == to(1) else 0) and "250 ok" or "250 ok")
+        made = self.post(office.port, timeout="60s", connections=2, more="rate = 300;")
+        self.drop(made, count=3000)
+        steering.check(self, made, lambda: len(office.got), lambda: office.asked[to(1)] == 1 and not let_go.is_set())
+        self.assertEqual(len(set(office.to())), len(office.got))
 
     def test_pause_of_a_relay_that_is_away__and_stop(self):
         made = self.post(relay.free_port())

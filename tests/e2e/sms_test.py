@@ -4,6 +4,7 @@ import json
 
 import house
 import relay
+import steering
 from smsc import Case, conf
 
 EMOJI = "Bonjour {{first_name}} \U0001F600, "
@@ -138,6 +139,11 @@ class Peer(Case):
         self.assertEqual((shown["state"], shown["sent"], shown["failed"]), ("sending", 0, 0))
         self.assertIn("certificate is for other.example", shown["reason"] or "")
         self.assertEqual(smsc.heard("bind"), [])
+
+    def test_an_answer_that_does_not_come_holds_up_no_pause_resume_or_stop(self):
+        smsc, made = self.post(timeout="60s", more="rate = 100;")
+        self.drop(made, count=2000, mobile=lambda n: "441512345678" if n == 3 else f"3361234{n:04d}")
+        self.assertEqual(steering.check(self, made, lambda: len(smsc.heard("got")), lambda: len(smsc.heard("lost")) == 1), 1)
 
     def test_a_client_certificate_is_shown_where_it_is_asked_for(self):
         authority = relay.Authority(self.dir)
