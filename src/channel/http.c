@@ -20,7 +20,6 @@
 #define BACKOFF_MAX_NS SECONDS(300)
 #define PAUSE_MAX_NS SECONDS(3600) /* of Retry-After */
 #define LOOK_NS SECONDS(1)
-#define RATE_BURST_NS (SECONDS(1) / 10)
 
 enum {
     MS_MAX = 60 * 1000, /* one wait */
@@ -320,22 +319,8 @@ static void look_at_token(struct http *http, int64_t now_ns)
 
 static unsigned int most_begun(const struct http *http)
 {
-    unsigned int most = http->is_h2 ? http->slot_count : http->connections;
+    unsigned int most = http->is_h2 ? http->slot_count : http->connections_now;
     return !http->is_ready ? 1 : most < http->slot_count ? most : http->slot_count;
-}
-
-static bool may_go(struct http *http, int64_t now_ns)
-{
-    if (http->rate == 0) {
-        return true;
-    }
-    if (now_ns < http->next_send_ns) {
-        return false;
-    }
-    int64_t from_ns = now_ns - RATE_BURST_NS;
-    from_ns = http->next_send_ns > from_ns ? http->next_send_ns : from_ns;
-    http->next_send_ns = from_ns + SECONDS(1) / http->rate;
-    return true;
 }
 
 static void begin_some(struct http *http, int64_t now_ns)
@@ -344,7 +329,7 @@ static void begin_some(struct http *http, int64_t now_ns)
         return;
     }
     while (http->waiting_count > 0 && http->begun_present < most_begun(http) && !http->is_down &&
-           !are_connections_worn(http) && may_go(http, now_ns)) {
+           !are_connections_worn(http) && share_take(http->share, http->rate, now_ns)) {
         struct err err = {""};
         struct http_slot *slot = next_waiting(http);
         slot->is_first = !http->is_ready;
@@ -375,8 +360,9 @@ static size_t room(const struct transport *t)
         return 0;
     }
     unsigned int most = http->slot_count;
-    if (http->rate > 0 && http->rate / 2 < most) {
-        most = http->rate < 2 ? 1 : http->rate / 2; /* half a second: pausing takes no longer */
+    unsigned int rate = share_part(http->share, http->rate);
+    if (rate > 0 && rate / 2 < most) {
+        most = rate < 2 ? 1 : rate / 2; /* half a second: pausing takes no longer */
     }
     unsigned int held = http->slot_count - http->unused_count;
     return held < most ? most - held : 0;
@@ -414,7 +400,7 @@ static int64_t deadline_ns(const struct transport *t)
         return 0;
     }
     if (can_begin(http)) {
-        at = sooner(at, http->rate == 0 ? 0 : http->next_send_ns);
+        at = sooner(at, share_next_ns(http->share, http->rate));
     }
     if (http->begun > 0) {
         at = sooner(at, sooner(http->timer_ns, http->next_look_ns));
@@ -434,9 +420,27 @@ static int wait_ms(const struct http *http, int timeout_ms)
     return timeout_ms >= 0 && timeout_ms < ms ? timeout_ms : (int)ms;
 }
 
+/* Other senders have begun or ended. Too many connections end before new ones are opened. */
+static void look_at_share(struct http *http)
+{
+    unsigned int part = share_part(http->share, http->connections);
+    bool is_less = part < http->connections_now;
+    if (part == http->connections_now) {
+        return;
+    }
+    http->connections_now = part;
+    if (is_less) {
+        http->is_stale = true;
+        begin_anew(http);
+    } else {
+        http_multi_widen(http);
+    }
+}
+
 static enum rc run_once(struct http *http, int timeout_ms, struct err *err)
 {
     int64_t now_ns = clock_monotonic_ns();
+    look_at_share(http);
     come_up(http, now_ns);
     look_at_token(http, now_ns);
     look(http, now_ns);

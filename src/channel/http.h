@@ -18,6 +18,7 @@
 #ifndef POSTROOM_CHANNEL_HTTP_H
 #define POSTROOM_CHANNEL_HTTP_H
 
+#include "channel/share.h"
 #include "channel/transport.h"
 
 enum {
@@ -43,7 +44,8 @@ struct http_options {
     size_t header_count;
     unsigned int connections; /* 1..HTTP_CONNECTIONS_MAX */
     unsigned int rate;        /* messages a second at most; 0: no limit */
-    int64_t timeout_ns;       /* longest wait for a connection, and for an answer */
+    struct share *share; /* of rate and connections, with others; borrowed. NULL: nobody else */
+    int64_t timeout_ns;  /* longest wait for a connection, and for an answer */
 };
 
 /*

@@ -55,7 +55,10 @@ struct http {
     int64_t timeout_ns;
     int token_fd; /* borrowed; -1 */
     unsigned int connections;
+    unsigned int connections_now; /* our part of them */
     unsigned int rate;
+    struct share *share;
+    struct share own_share; /* where nobody else is given */
 
     unsigned int slot_count;
     struct http_slot *slots;
@@ -76,7 +79,6 @@ struct http {
     uint64_t refused_generation; /* the newest of which a request was refused */
     int64_t backoff_ns;
     int64_t next_try_ns;
-    int64_t next_send_ns; /* rate */
     int64_t next_look_ns; /* for answers that do not come */
 
     bool is_plain;
@@ -115,6 +117,9 @@ enum rc http_token_read(struct http *http, struct err *err) MUST_CHECK;
 
 /* http_multi_open - connections begin anew. RC_OK; RC_NOMEM */
 enum rc http_multi_open(struct http *http, struct err *err) MUST_CHECK;
+
+/* http_multi_widen - connections_now has grown: so many may be open */
+void http_multi_widen(struct http *http);
 
 /* http_perform - wait at most so long, and let libcurl do what can be done. RC_OK; RC_TEMP */
 enum rc http_perform(struct http *http, int wait_ms, struct err *err) MUST_CHECK;

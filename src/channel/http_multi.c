@@ -53,6 +53,21 @@ enum rc http_perform(struct http *http, int wait_ms, struct err *err)
                               : err_set(err, RC_TEMP, "http: %s", curl_multi_strerror(code));
 }
 
+/* A connection that a GOAWAY ends is counted until its last request is through: another one has to
+ * have room beside it. */
+static void limit_connections(CURLM *multi, unsigned int connections)
+{
+    long most = 2L * (long)connections;
+    (void)curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
+    (void)curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
+    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, most);
+}
+
+void http_multi_widen(struct http *http)
+{
+    limit_connections(http->multi, http->connections_now);
+}
+
 enum rc http_multi_open(struct http *http, struct err *err)
 {
     if (http->poll == NULL) {
@@ -66,12 +81,7 @@ enum rc http_multi_open(struct http *http, struct err *err)
         return err_set(err, RC_NOMEM, "no memory for connections");
     }
     (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    /* A connection that a GOAWAY ends is counted until its last request is through: another one has
-     * to have room beside it. */
-    long most = 2L * (long)http->connections;
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, most);
+    limit_connections(multi, http->connections_now);
     (void)curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
                             (long)HTTP_STREAMS_A_CONNECTION);
     (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);

@@ -264,8 +264,11 @@ enum rc http_open(const struct http_options *options, struct transport **out, st
                           .token_fd = options->token_fd,
                           .connections = options->connections,
                           .rate = options->rate,
+                          .share = options->share,
                           .timeout_ns = options->timeout_ns,
                           .generation = 1};
+    http->share = http->share == NULL ? &http->own_share : http->share;
+    http->connections_now = share_part(http->share, http->connections);
     enum rc rc = open_url(http, options, err);
     rc = rc == RC_OK ? open_headers(http, options, err) : rc;
     if (rc == RC_OK) {

@@ -157,6 +157,7 @@ static enum rc set_up(struct smpp *smpp, const struct smpp_options *options, str
                                   .connections = options->connections,
                                   .queue = options->queue,
                                   .rate = options->rate,
+                                  .share = options->share,
                                   .worth = 2 * options->window,
                                   .timeout_ns = options->timeout_ns};
     if (wires.queue == 0) {

@@ -32,7 +32,8 @@ struct smpp_options {
     unsigned int window;                   /* 1..SMPP_WINDOW_MAX, of each */
     unsigned int queue;                    /* messages waiting at most, 0: default */
     unsigned int rate;                     /* messages a second at most; 0: no limit */
-    int64_t timeout_ns;                    /* longest wait for an answer; 0: 30 s */
+    struct share *share; /* of rate and connections, with others; borrowed. NULL: nobody else */
+    int64_t timeout_ns;  /* longest wait for an answer; 0: 30 s */
     /* called with each delivery receipt while transport_run runs; NULL: none is asked for, and what
      * comes all the same is acknowledged and forgotten */
     void (*receipt)(void *ctx, const struct smpp_receipt *receipt);

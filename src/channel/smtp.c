@@ -222,6 +222,7 @@ static enum rc set_up(struct smtp *smtp, const struct smtp_options *options, str
                                   .connections = options->connections,
                                   .queue = options->queue,
                                   .rate = options->rate,
+                                  .share = options->share,
                                   .worth = WORTH,
                                   .timeout_ns = options->timeout_ns};
     if (wires.queue == 0) {

@@ -31,9 +31,10 @@ struct smtp_options {
     unsigned int connections;              /* 1..SMTP_CONNECTIONS_MAX */
     unsigned int queue;                    /* messages held at most, 0: default */
     unsigned int rate;                     /* messages a second at most; 0: no limit */
-    unsigned int max_messages;             /* of one connection; 0: default */
-    int64_t timeout_ns;                    /* longest wait for any answer; 0: RFC 5321's limits, up
-                                              to 10 minutes for the reply to the final dot */
+    struct share *share; /* of rate and connections, with others; borrowed. NULL: nobody else */
+    unsigned int max_messages; /* of one connection; 0: default */
+    int64_t timeout_ns;        /* longest wait for any answer; 0: RFC 5321's limits, up
+                                  to 10 minutes for the reply to the final dot */
 };
 
 /*

@@ -15,7 +15,6 @@
 #define LOOKUP_NS SECONDS(30)     /* the resolver's own limits are about that */
 #define ADDRESSES_NS SECONDS(300) /* then the name is looked up again */
 #define LOOK_NS (SECONDS(1) / 4)  /* how exactly waits are ended */
-#define RATE_BURST_NS (SECONDS(1) / 20)
 
 enum {
     MS_MAX = 1000000000,
@@ -73,15 +72,7 @@ static void give_back(struct wires *wires, const char *text)
 
 bool wires_next_message(struct wires *wires, struct outgoing *out, int64_t now_ns)
 {
-    if ((wires->rate > 0 && now_ns < wires->next_send_ns) || !pop(wires, out)) {
-        return false;
-    }
-    if (wires->rate > 0) {
-        int64_t from_ns = now_ns - RATE_BURST_NS;
-        from_ns = wires->next_send_ns > from_ns ? wires->next_send_ns : from_ns;
-        wires->next_send_ns = from_ns + SECONDS(1) / wires->rate;
-    }
-    return true;
+    return wires->queued > 0 && share_take(wires->share, wires->rate, now_ns) && pop(wires, out);
 }
 
 /* ---- up and down ---- */
@@ -163,7 +154,8 @@ static unsigned int connections_wanted(const struct wires *wires, int64_t now_ns
         return wires->queued > 0 || wires->is_down ? 1 : 0;
     }
     unsigned int worth = wires->queued == 0 ? 0 : (wires->held + wires->worth - 1) / wires->worth;
-    return worth < wires->connections_max ? worth : wires->connections_max;
+    unsigned int most = share_part(wires->share, wires->connections_max);
+    return worth < most ? worth : most;
 }
 
 static void open_connections(struct wires *wires, int64_t now_ns)
@@ -206,21 +198,38 @@ static void wake_idle(struct wires *wires, int64_t now_ns)
 {
     for (unsigned int i = 0; i < wires->connections_max && wires->queued > 0; i++) {
         struct wires_connection *connection = &wires->connections[i];
-        if (is_hungry(connection, now_ns) && (wires->rate == 0 || now_ns >= wires->next_send_ns)) {
+        if (is_hungry(connection, now_ns) && now_ns >= share_next_ns(wires->share, wires->rate)) {
             wires_connection_serve(connection, now_ns);
         }
     }
 }
 
+/* Another sender has begun: those beyond our part say goodbye. */
+static void mark_surplus(struct wires *wires)
+{
+    unsigned int most = share_part(wires->share, wires->connections_max);
+    for (unsigned int i = 0, kept = 0; i < wires->connections_max; i++) {
+        struct wires_connection *connection = &wires->connections[i];
+        kept += connection->is_open && !connection->is_surplus;
+        connection->is_surplus = connection->is_surplus || (connection->is_open && kept > most);
+    }
+}
+
+static bool is_to_leave(const struct wires_connection *connection)
+{
+    return (connection->owner->is_closing || connection->is_surplus) && connection->has_session &&
+           !wires_connection_view(connection).is_leaving;
+}
+
 static void look_at_all(struct wires *wires, int64_t now_ns)
 {
+    mark_surplus(wires);
     for (unsigned int i = 0; i < wires->connections_max; i++) {
         struct wires_connection *connection = &wires->connections[i];
         if (connection->is_open) {
             wires_connection_look(connection, now_ns);
         }
-        if (connection->is_open && wires->is_closing && connection->has_session &&
-            !wires_connection_view(connection).is_leaving) {
+        if (connection->is_open && is_to_leave(connection)) {
             wires_connection_serve(connection, now_ns);
         }
     }
@@ -296,8 +305,9 @@ static size_t room(const struct transport *t)
         return 0;
     }
     unsigned int most = wires->queue_max;
-    if (wires->rate > 0 && wires->rate / 2 < most) {
-        most = wires->rate < 2 ? 1 : wires->rate / 2; /* half a second: pausing takes no longer */
+    unsigned int rate = share_part(wires->share, wires->rate);
+    if (rate > 0 && rate / 2 < most) {
+        most = rate < 2 ? 1 : rate / 2; /* half a second: pausing takes no longer */
     }
     return wires->queued < most ? most - wires->queued : 0;
 }
@@ -340,9 +350,8 @@ static int64_t deadline_ns(const struct transport *t)
     } else if ((wires->queued > 0 || wires->is_down) && !wires->is_closing) {
         at = wires->next_try_ns;
     }
-    return waits_for_rate(wires, clock_monotonic_ns()) && wires->next_send_ns < at
-               ? wires->next_send_ns
-               : at;
+    int64_t next_ns = share_next_ns(wires->share, wires->rate);
+    return waits_for_rate(wires, clock_monotonic_ns()) && next_ns < at ? next_ns : at;
 }
 
 static int wait_ms(const struct wires *wires, int timeout_ms, int64_t now_ns)
@@ -487,6 +496,7 @@ enum rc wires_open(struct wires *wires, const struct wires_protocol *protocol,
     wires->transport.kind = &wires->kind;
     wires->port = options->port;
     wires->rate = options->rate;
+    wires->share = options->share == NULL ? &wires->own : options->share;
     wires->worth = options->worth;
     wires->timeout_ns = options->timeout_ns;
     wires->is_tls_first = options->is_tls_first;

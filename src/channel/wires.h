@@ -13,6 +13,7 @@
 #ifndef POSTROOM_CHANNEL_WIRES_H
 #define POSTROOM_CHANNEL_WIRES_H
 
+#include "channel/share.h"
 #include "channel/transport.h"
 #include "channel/wire.h"
 
@@ -78,8 +79,9 @@ struct wires_options {
     unsigned int connections;              /* at least 1 */
     unsigned int queue;                    /* messages waiting at most, at least 1 */
     unsigned int rate;                     /* messages a second at most; 0: no limit */
-    unsigned int worth; /* so many messages held are worth one more connection; at least 1 */
-    int64_t timeout_ns; /* longest wait for a connection where that is less than 30 s; 0 */
+    struct share *share; /* of these, with others; borrowed. NULL: it is the only one */
+    unsigned int worth;  /* so many messages held are worth one more connection; at least 1 */
+    int64_t timeout_ns;  /* longest wait for a connection where that is less than 30 s; 0 */
 };
 
 struct wires_connection {
@@ -89,6 +91,7 @@ struct wires_connection {
     bool is_open;     /* in use, from the first connect on */
     bool has_session; /* begun: greeted, or waiting for that */
     bool is_ready;    /* set up: counted in owner->ready */
+    bool is_surplus;  /* more than our part: takes nothing more and says goodbye */
     int64_t begun_ns;
     int64_t idle_ns; /* since when there was nothing to do; 0: busy */
 };
@@ -103,6 +106,8 @@ struct wires {
     uint16_t port;
     bool is_tls_first;
     unsigned int rate;
+    struct share *share;
+    struct share own; /* where nobody else is given */
     unsigned int worth;
     int64_t timeout_ns;
 
@@ -131,7 +136,6 @@ struct wires {
     int64_t backoff_ns;
     int64_t failed_ns;    /* when the newest failure was counted */
     int64_t next_try_ns;  /* no new connection before */
-    int64_t next_send_ns; /* rate */
     int64_t next_look_ns; /* when the waits of all connections are looked at next */
     char reason[TRANSPORT_REASON_BYTES];
 

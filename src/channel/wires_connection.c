@@ -36,7 +36,13 @@ void wires_connection_drop(struct wires_connection *connection)
     if (connection->has_session) {
         wires->protocol->release(connection->session);
     }
-    connection->is_open = connection->has_session = connection->is_ready = false;
+    connection->is_open = connection->has_session = false;
+    connection->is_ready = connection->is_surplus = false;
+}
+
+static bool is_unwanted(const struct wires_connection *connection)
+{
+    return connection->owner->is_closing || connection->is_surplus;
 }
 
 /* The connection is of no use any more. */
@@ -46,7 +52,7 @@ static void lose(struct wires_connection *connection, const struct err *why, int
     int64_t begun_ns = connection->begun_ns;
     char reason[TRANSPORT_REASON_BYTES];
     (void)snprintf(reason, sizeof reason, "%.*s", (int)sizeof reason - 1, why->text);
-    bool is_quiet = wires->is_closing;
+    bool is_quiet = is_unwanted(connection);
     if (connection->has_session) {
         /* Peers close what idles; what served before may break: neither is held against the peer.
          */
@@ -130,12 +136,13 @@ static enum rc hand_over(struct wires_connection *connection, int64_t now_ns, st
     const struct wires_protocol *protocol = wires->protocol;
     struct outgoing message;
     enum rc rc = RC_OK;
-    while (rc == RC_OK && protocol->has_room(connection->session, now_ns) &&
+    while (rc == RC_OK && !connection->is_surplus &&
+           protocol->has_room(connection->session, now_ns) &&
            wires_next_message(wires, &message, now_ns)) {
         rc = protocol->offer(connection->session, &message, now_ns, err);
     }
     struct wires_view view = wires_connection_view(connection);
-    if (rc == RC_OK && !view.is_leaving && (view.is_worn || wires->is_closing)) {
+    if (rc == RC_OK && !view.is_leaving && (view.is_worn || is_unwanted(connection))) {
         rc = protocol->leave(connection->session, now_ns, err);
     }
     return rc;
@@ -224,7 +231,7 @@ void wires_connection_look(struct wires_connection *connection, int64_t now_ns)
     if (connection->has_session) {
         view = wires_connection_view(connection);
     }
-    if (connection->owner->is_closing && (is_reaching || view.phase < WIRES_READY)) {
+    if (is_unwanted(connection) && (is_reaching || view.phase < WIRES_READY)) {
         (void)err_set(&why, RC_TEMP, "closed");
         lose(connection, &why, now_ns);
     } else if (is_reaching && now_ns >= connection->wire.deadline_ns) {

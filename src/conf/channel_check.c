@@ -30,6 +30,12 @@ static bool is_by(const char *transport, const char *word)
     return transport != NULL && strcmp(transport, word) == 0;
 }
 
+bool house_connects(const struct house *house, int channel)
+{
+    const char *transport = house_transport(house, channel);
+    return is_by(transport, "smtp") || is_by(transport, "smpp") || is_by(transport, "http");
+}
+
 static void check_transport(const struct house *house, int kind, struct problems *problems)
 {
     const struct house_channel *channel = &house->channels[kind];
@@ -63,7 +69,7 @@ static void check_connection(const struct house *house, int kind, struct problem
         problems_add(problems, channel->at,
                      "%s: transport http needs a url; add url = \"https://...\";", name);
     }
-    if ((by_host || by_url) && channel->tls == HOUSE_TLS_NONE) {
+    if (house_connects(house, kind) && channel->tls == HOUSE_TLS_NONE) {
         problems_warn(problems, channel->at,
                       "%s: tls is none: everybody on the way can read and change what is sent",
                       name);

@@ -65,11 +65,11 @@ const struct schema house_unsubscribe_schema = {
          .initial = default_connections,                                                           \
          .min = 1,                                                                                 \
          .max = 1000,                                                                              \
-         .doc = "Connections at once."},                                                           \
+         .doc = "Connections at once, of all deliveries of the channel together."},                \
     {                                                                                              \
         "rate", SCHEMA_INT64, 0, AT(house_channel, rate),                                          \
             .initial = "0", .min = 0, .max = INT32_MAX, .unit = "messages a second",               \
-            .doc = "Most that are sent; 0: no limit."                                              \
+            .doc = "Most that are sent, of all deliveries of the channel together; 0: no limit."   \
     }
 #define ROWS_TLS                                                                                   \
     {"tls",                                                                                        \

@@ -338,6 +338,9 @@ const char *house_eol_text(int eol);
  * "smtp", "null", ...; NULL for mail */
 const char *house_transport(const struct house *house, int channel);
 
+/* house_connects - that transport speaks to another machine */
+bool house_connects(const struct house *house, int channel);
+
 /*
  * house_check_secrets - is every file with a secret there, and out of the reach of others?
  *

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "channel/quarantine.h"
 #include "delivery/reply.h"
+#include "engine/places.h"
 #include "stage/proof.h"
 #include "stage/settle.h"
 #include "sys/clock.h"
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SEND_WORKERS_MAX = 8, SENT_MAX = 64 };
+enum { SENT_MAX = 64 };
 
 #define LISTS_LOOK_NS (3 * NS_PER_SECOND) /* a few stats; the contract: within 60 seconds */
 /* Between two recalls of a channel's workers: a list that is written all the time is obeyed in
@@ -36,7 +37,9 @@ static const char *const SYSTEM_PLACES[] = {
 struct sends {
     struct crew *crew;
     struct crew_kind kind;
-    struct send *ended[SENT_MAX]; /* reported, to be settled */
+    struct places *places;
+    struct item_queue waiting[HOUSE_CHANNELS]; /* for a place of their channel */
+    struct send *ended[SENT_MAX];              /* reported, to be settled */
     struct stage_report reports[SENT_MAX];
     size_t ended_count;
     int64_t lists_look_ns; /* monotonic */
@@ -50,10 +53,25 @@ static void run_send(void *ctx, struct stage_report *report, struct progress_cel
     send_work(ctx, report, cell);
 }
 
+/* A place is free: who waits for one is looked at again, before those that came later. */
+static void leave(struct engine *engine, const char *id, int channel)
+{
+    struct item_queue *waiting = &engine->sends->waiting[channel];
+    struct item_queue later = engine->send;
+    places_leave(engine->sends->places, id);
+    engine->send = *waiting;
+    *waiting = (struct item_queue){NULL, NULL, 0};
+    while (later.first != NULL) {
+        queue_put(&engine->send, queue_take(&later));
+    }
+}
+
 static void on_ended(void *owner, void *ctx, const struct stage_report *report)
 {
     struct engine *engine = owner;
     struct sends *sends = engine->sends;
+    const struct send *send = ctx;
+    leave(engine, send->subject.id, send->subject.order->channel);
     if (sends->ended_count == SENT_MAX) {
         sends_commit(engine, clock_now_ns());
     }
@@ -69,7 +87,9 @@ enum rc sends_open(struct engine *engine, struct err *err)
     }
     engine->sends = sends;
     sends->kind = (struct crew_kind){"postroom-send", run_send, on_ended, engine, true};
-    return crew_open(engine->loop, SEND_WORKERS_MAX + 1, engine->lock_fd, &sends->crew, err);
+    enum rc rc = places_open(&sends->places, err);
+    return rc == RC_OK ? crew_open(engine->loop, PLACES_MAX + 1, engine->lock_fd, &sends->crew, err)
+                       : rc;
 }
 
 /* --- lists that change --- */
@@ -225,6 +245,22 @@ static int64_t pause_ns(const struct item *item)
     return SEND_PAUSE_NS << shift;
 }
 
+/* So many deliveries of the channel are sent at once: each has a connection. 0: no limit */
+static int32_t most_of(const struct engine *engine, int channel)
+{
+    return house_connects(engine->house, channel) ? engine->house->channels[channel].connections
+                                                  : 0;
+}
+
+static bool finds_place(struct engine *engine, struct send *send)
+{
+    struct places *places = engine->sends->places;
+    int channel = send->subject.order->channel;
+    send->share = places_share(places, channel);
+    return places_take(places, send->subject.id, channel, most_of(engine, channel),
+                       clock_monotonic_ns());
+}
+
 static void start_one(struct engine *engine, struct item *item, int64_t now_ns)
 {
     struct send *send = NULL;
@@ -237,7 +273,16 @@ static void start_one(struct engine *engine, struct item *item, int64_t now_ns)
     }
     if (rc == RC_OK) {
         item->channel = (uint8_t)send->subject.order->channel;
+        if (!finds_place(engine, send)) {
+            item->work = WORK_SEND;
+            queue_put(&engine->sends->waiting[item->channel], item);
+            send_release(send);
+            return;
+        }
         rc = start_worker(engine, send, &err);
+        if (rc != RC_OK) {
+            leave(engine, item->id, item->channel);
+        }
     }
     if (rc != RC_OK) {
         item->due_ns = now_ns + pause_ns(item);
@@ -375,6 +420,28 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
     subject_close(&subject);
 }
 
+static void recall_longest(struct engine *engine, int channel)
+{
+    const char *id = places_next(engine->sends->places, channel, clock_monotonic_ns());
+    if (id != NULL) {
+        (void)sends_recall(engine, id, SEND_COME_BACK);
+    }
+}
+
+/* Where some wait for a place, those that have one make room in turns. */
+static void take_turns(struct engine *engine)
+{
+    struct sends *sends = engine->sends;
+    for (int channel = 0; channel < HOUSE_CHANNELS; channel++) {
+        if (sends->waiting[channel].first != NULL) {
+            recall_longest(engine, channel);
+        }
+    }
+    if (engine->send.first != NULL && !crew_has_room(sends->crew, &sends->kind)) {
+        recall_longest(engine, -1);
+    }
+}
+
 void sends_commit(struct engine *engine, int64_t now_ns)
 {
     struct sends *sends = engine->sends;
@@ -393,6 +460,7 @@ void sends_commit(struct engine *engine, int64_t now_ns)
     }
     sends->ended_count = 0;
     look_at_lists(engine);
+    take_turns(engine);
     crew_look(sends->crew);
 }
 
@@ -445,6 +513,7 @@ void sends_release(struct engine *engine)
 {
     if (engine->sends != NULL) {
         crew_free(engine->sends->crew);
+        places_free(engine->sends->places);
         free(engine->sends);
         engine->sends = NULL;
     }

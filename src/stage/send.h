@@ -15,6 +15,7 @@
 #ifndef POSTROOM_STAGE_SEND_H
 #define POSTROOM_STAGE_SEND_H
 
+#include "channel/share.h"
 #include "stage/report.h"
 #include "stage/subject.h"
 #include "sys/progress.h"
@@ -60,6 +61,7 @@ struct send {
     int list_fd;     /* sending/ */
     int messages_fd; /* of the embedded transport; -1 */
     struct send_keys keys;
+    struct share *share; /* with the other workers of the channel; NULL: there are none */
 };
 
 /*

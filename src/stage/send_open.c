@@ -112,6 +112,7 @@ static enum rc open_smtp(struct sending *sending, const struct credentials *with
         .password = first_line(&with->password),
         .connections = (unsigned)channel->connections,
         .rate = (unsigned)channel->rate,
+        .share = sending->send->share,
         .timeout_ns = channel->timeout_ns,
     };
     return smtp_open(&options, &sending->transport, err);
@@ -142,6 +143,7 @@ static enum rc open_smpp(struct sending *sending, const struct credentials *with
         .connections = (unsigned)connections,
         .window = (unsigned)channel->window,
         .rate = (unsigned)channel->rate,
+        .share = sending->send->share,
         .timeout_ns = channel->timeout_ns,
     };
     return smpp_open(&options, &sending->transport, err);
@@ -162,6 +164,7 @@ static enum rc open_http(struct sending *sending, const struct credentials *with
         .header_count = channel->headers.count,
         .connections = (unsigned)channel->connections,
         .rate = (unsigned)channel->rate,
+        .share = sending->send->share,
         .timeout_ns = channel->timeout_ns,
     };
     return http_open(&options, &sending->transport, err);

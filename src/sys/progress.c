@@ -1,11 +1,12 @@
 /*
- * progress - an anonymous mapping that forks share
+ * progress - cells in memory that forks share
  */
 #include "sys/progress.h"
 
+#include "sys/shared.h"
+
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 static_assert(sizeof(struct progress_cell) == 64, "a cell is one cache line");
 
@@ -21,11 +22,11 @@ enum rc progress_open(size_t count, struct progress **out, struct err *err)
     if (progress == NULL) {
         return err_set(err, RC_NOMEM, "progress: no memory");
     }
-    void *memory = mmap(NULL, count * sizeof(struct progress_cell), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
+    void *memory = NULL;
+    enum rc rc = shared_open(count * sizeof(struct progress_cell), &memory, err);
+    if (rc != RC_OK) {
         free(progress);
-        return err_set(err, RC_NOMEM, "progress: no shared memory");
+        return err_add(err, rc, "progress");
     }
     progress->cells = memory;
     progress->count = count;
@@ -52,7 +53,7 @@ void progress_reset(struct progress *progress, size_t i)
 void progress_free(struct progress *progress)
 {
     if (progress != NULL) {
-        (void)munmap(progress->cells, progress->count * sizeof(struct progress_cell));
+        shared_free(progress->cells, progress->count * sizeof(struct progress_cell));
         free(progress);
     }
 }

@@ -212,6 +212,17 @@ class Deliveries(pusher.Case):
         silent = lambda: sum(one["path"] == "/silent" for one in self.got()) == 1
         self.assertEqual(steering.check(self, made, answered, silent), 1)
 
+    def test_two_deliveries_share_rate_and_connections_and_nothing_is_lost(self):
+        self.peer()
+        made = self.by_http("/ok", "rate = 400;")
+        for id in "ab":
+            self.drop(made, id, count=600)
+        made.once()
+        for id in "ab":
+            self.check_end(made, id, state="finished", sent=600, uncertain=0)
+        keys = [one["key"] for one in self.got()]
+        self.assertEqual((len(keys), len(set(keys))), (1200, 1200))
+
     def test_body_of_the_channel_is_used(self):
         self.peer()
         made = self.by_http("/ok", f'body = "{house.TOP}/templates/push-fcm.json";')

@@ -645,6 +645,66 @@ class Steered(Read):
                          ["quarantined", "suppressed", "suppressed"])
 
 
+class Together(Read):
+    """Two deliveries of one channel: to the relay they are one."""
+
+    def test_rate__is_that_of_the_channel(self):
+        office = self.office()
+        made = self.post(office.port, more="rate = 200;")
+        for id in "ab":
+            self.drop(made, id, count=400)
+        made.once()
+        for id in "ab":
+            self.check_end(made, id=id, sent=400)
+        times = sorted(office.times)
+        self.assertGreater(times[-1] - times[0], (800 - 20) / 200)  # 20: what a pause of a twentieth of a second lets go at once
+
+    def test_one_connection__one_delivery_after_the_other(self):
+        office = self.office()
+        made = self.post(office.port, connections=1)
+        for id in "abc":
+            self.drop(made, id, count=200)
+        made.once()
+        for id in "abc":
+            self.check_end(made, id=id, sent=200)
+        self.assertEqual(office.most, 1)
+
+    def test_connections__are_shared_while_both_are_sent(self):
+        office = self.office(at_dot=lambda address, nth: time.sleep(0.005) or "250 ok")
+        made = self.post(office.port, connections=4, more="rate = 400;")
+        self.drop(made, "a", count=4000)
+        made.start()
+        made.until(lambda: office.open == 4, "the first one has all")
+        self.drop(made, "b", count=4000)
+        made.until(lambda: len(sending.workers(made)) == 2 and made.show("b")["sent"] > 50, "both are sent")
+        made.until(lambda: office.open <= 4, "they share", 10)
+        at = made.show("a")["sent"], made.show("b")["sent"]
+        for _ in range(20):
+            self.assertLessEqual(office.open, 4)
+            time.sleep(0.05)  # what is looked at is a time
+        made.until(lambda: made.show("a")["sent"] > at[0] and made.show("b")["sent"] > at[1], "both go on")
+        made.cli("stop", "b", check=0)
+        self.until_state(made, "stopped", id="b")
+        made.until(lambda: office.open == 4, "the first one has all again")
+        made.cli("stop", "a", check=0)
+        self.until_state(made, "stopped")
+
+    def test_a_long_one_makes_room_for_those_that_wait(self):
+        office = self.office()
+        made = self.post(office.port, connections=1, more="rate = 50;")
+        self.drop(made, "a", count=10000)
+        made.start()
+        made.until(lambda: len(office.got) > 5, "it is being sent")
+        self.drop(made, "b", count=5)
+        self.until_state(made, "finished", id="b", timeout=60)
+        count = len(office.got)
+        self.assertEqual(self.state(made), "sending")
+        made.until(lambda: len(office.got) > count + 50, "the long one goes on")
+        self.assertEqual((office.most, made.show("a")["uncertain"]), (1, 0))
+        made.cli("stop", "a", check=0)
+        self.until_state(made, "stopped")
+
+
 class Hours(Read):
     def test_waves__each_begins_at_its_time(self):
         for size, ends in (("3", [3, 6, 9, 10]), ('"50%"', [5, 10])):

@@ -42,7 +42,8 @@ class Office(relay.Wrapped):
     """Keeps what it takes: got is [(recipient, message bytes)] in the order of its answers; asked counts what it was asked.
 
     at_rcpt(address, nth time) gives the reply to RCPT, at_dot(address, nth time) that to the final dot: None closes the
-    connection without a word. trouble(line, number of the connection) comes before the greeting.
+    connection without a word. trouble(line, number of the connection) comes before the greeting. open is how many connections
+    there are, most how many there were at once.
     """
 
     def __init__(self, case, pem, at_rcpt=None, at_dot=None, trouble=None, port=0):
@@ -54,13 +55,21 @@ class Office(relay.Wrapped):
         self.asked = collections.Counter()
         self.ends = collections.Counter()
         self.guard = threading.Lock()
+        self.open = self.most = 0  # connections now, and at most
         super().__init__(case, self.serve_one, pem, port)
 
     def serve_one(self, line, number):
-        self.trouble(line, number)
-        line.begin()
-        while True:
-            self.one_message(line)
+        with self.guard:
+            self.open += 1
+            self.most = max(self.most, self.open)
+        try:
+            self.trouble(line, number)
+            line.begin()
+            while True:
+                self.one_message(line)
+        finally:
+            with self.guard:
+                self.open -= 1
 
     def one_message(self, line):
         while not line.hear().startswith(b"MAIL "):
