@@ -161,7 +161,10 @@ static enum rc set_up(struct smpp *smpp, const struct smpp_options *options, str
                                   .worth = 2 * options->window,
                                   .timeout_ns = options->timeout_ns};
     if (wires.queue == 0) {
-        wires.queue = options->connections * SMPP_QUEUE_A_CONNECTION;
+        wires.queue = options->connections * 2 * options->window;
+        wires.queue = wires.queue < SMPP_QUEUE_MIN   ? (unsigned int)SMPP_QUEUE_MIN
+                      : wires.queue > SMPP_QUEUE_MAX ? (unsigned int)SMPP_QUEUE_MAX
+                                                     : wires.queue;
     }
     enum rc rc =
         take_text(options->system_id, SMPP_SYSTEM_ID_BYTES_MAX, "system_id", smpp->system_id, err);

@@ -13,7 +13,8 @@
 enum {
     SMPP_CONNECTIONS_MAX = 16, /* binds of one account; peers allow a few */
     SMPP_QUEUE_MAX = 32000,
-    SMPP_QUEUE_A_CONNECTION = 512, /* default of options.queue, for each connection */
+    SMPP_QUEUE_MIN = 64, /* default of options.queue: two windows for each connection, or this. What
+                            waits here when the sender is killed is held, though it never left */
     SMPP_SYSTEM_ID_BYTES_MAX = 15, /* 5.2.1, 5.2.2: 16 and 9 with their NUL */
     SMPP_PASSWORD_BYTES_MAX = 8
 };
