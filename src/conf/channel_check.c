@@ -10,37 +10,16 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* Transports of each channel, the embedded one first. */
-static const char *const TRANSPORTS[HOUSE_CHANNELS][5] = {
-    [HOUSE_MAIL] = {NULL},
-    [HOUSE_EMAIL] = {"maildir", "smtp", "null", NULL},
-    [HOUSE_SMS] = {"file", "smpp", "null", NULL},
-    [HOUSE_PUSH] = {"file", "http", "null", NULL},
-    [HOUSE_INAPP] = {"file", "http", "null", NULL},
-};
-
-const char *house_transport(const struct house *house, int channel)
-{
-    const char *set = house->channels[channel].transport;
-    return set == NULL ? TRANSPORTS[channel][0] : set;
-}
-
 static bool is_by(const char *transport, const char *word)
 {
     return transport != NULL && strcmp(transport, word) == 0;
-}
-
-bool house_connects(const struct house *house, int channel)
-{
-    const char *transport = house_transport(house, channel);
-    return is_by(transport, "smtp") || is_by(transport, "smpp") || is_by(transport, "http");
 }
 
 static void check_transport(const struct house *house, int kind, struct problems *problems)
 {
     const struct house_channel *channel = &house->channels[kind];
     const char *name = house_channel_name(kind);
-    const char *const *known = TRANSPORTS[kind];
+    const char *const *known = house_transports(kind);
     size_t count = 0;
     bool is_known = channel->transport == NULL;
     for (; known[count] != NULL; count++) {

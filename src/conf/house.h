@@ -338,8 +338,14 @@ const char *house_eol_text(int eol);
  * "smtp", "null", ...; NULL for mail */
 const char *house_transport(const struct house *house, int channel);
 
-/* house_connects - that transport speaks to another machine */
+/* house_transports - all that the channel has, the embedded one first, then NULL */
+enum { HOUSE_TRANSPORTS_MAX = 3 };
+const char *const *house_transports(int channel);
+
+/* house_connects - its transport speaks to another machine; house_port - by which TCP port: the
+ * usual one where etc/ names none; 0: it does not, or its url names none that can be */
 bool house_connects(const struct house *house, int channel);
+uint16_t house_port(const struct house *house, int channel);
 
 /*
  * house_check_secrets - is every file with a secret there, and out of the reach of others?

@@ -221,6 +221,7 @@ enum rc crew_start(struct crew *crew, const struct crew_batch *batch, struct err
         .dirs = copy->dirs,
         .dir_count = copy->dir_count,
         .may_connect = copy->kind->may_connect,
+        .connect_port = copy->connect_port,
         .body = work_through,
         .ctx = &body,
     };

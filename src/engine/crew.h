@@ -46,6 +46,7 @@ struct crew_batch {
     size_t job_count;
     struct worker_dir dirs[WORKER_DIRS_MAX];
     size_t dir_count;
+    uint16_t connect_port;          /* of a kind that may connect, as in sys/worker.h */
     int keep_fds[CREW_FDS_MAX + 1]; /* and the lock */
     size_t keep_count;
 };

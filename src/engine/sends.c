@@ -227,6 +227,7 @@ static enum rc start_worker(struct engine *engine, struct send *send, struct err
     int channel = send->subject.order->channel;
     batch.kind = &sends->kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
+    batch.connect_port = house_port(engine->house, channel);
     look_at_channel(engine, channel); /* before they are read; others may have read older ones */
     add_send(&batch, send);
     add_system_places(&batch, system_fds, &system_count);

@@ -17,11 +17,6 @@
 enum {
     KEY_BYTES_MAX = 64 * 1024,       /* a password, a DKIM key, a secret */
     CA_BYTES_MAX = 16 * 1024 * 1024, /* the system's bundle has 0.2 MiB */
-    PORT_SUBMISSIONS = 465,          /* RFC 8314 */
-    PORT_SUBMISSION = 587,
-    PORT_SMTP = 25,
-    PORT_SMPP_TLS = 3550,
-    PORT_SMPP = 2775,
     MESSAGE_MODE = 0640 /* what the embedded transports keep, for the operators to look at */
 };
 
@@ -84,14 +79,9 @@ static void wipe_credentials(struct credentials *credentials)
     wipe(&credentials->client_key);
 }
 
-static uint16_t smtp_port(const struct house_channel *channel)
+static uint16_t port_of(const struct sending *sending)
 {
-    if (channel->port > 0) {
-        return (uint16_t)channel->port;
-    }
-    return channel->tls == HOUSE_TLS_CONNECT    ? PORT_SUBMISSIONS
-           : channel->tls == HOUSE_TLS_STARTTLS ? PORT_SUBMISSION
-                                                : PORT_SMTP;
+    return house_port(sending->send->env->house, sending->order->channel);
 }
 
 static enum rc open_smtp(struct sending *sending, const struct credentials *with, struct err *err)
@@ -103,7 +93,7 @@ static enum rc open_smtp(struct sending *sending, const struct credentials *with
     bool has_login = channel->user != NULL && channel->user[0] != '\0';
     struct smtp_options options = {
         .host = channel->host,
-        .port = smtp_port(channel),
+        .port = port_of(sending),
         .tls = kinds[channel->tls],
         .ca_pem = buf_slice(&with->ca),
         .client_pem = buf_slice(&with->client),
@@ -118,14 +108,6 @@ static enum rc open_smtp(struct sending *sending, const struct credentials *with
     return smtp_open(&options, &sending->transport, err);
 }
 
-static uint16_t smpp_port(const struct house_channel *channel)
-{
-    if (channel->port > 0) {
-        return (uint16_t)channel->port;
-    }
-    return channel->tls == HOUSE_TLS_NONE ? PORT_SMPP : PORT_SMPP_TLS;
-}
-
 static enum rc open_smpp(struct sending *sending, const struct credentials *with, struct err *err)
 {
     const struct house_channel *channel = sending->channel;
@@ -133,7 +115,7 @@ static enum rc open_smpp(struct sending *sending, const struct credentials *with
         channel->connections < SMPP_CONNECTIONS_MAX ? channel->connections : SMPP_CONNECTIONS_MAX;
     struct smpp_options options = {
         .host = channel->host,
-        .port = smpp_port(channel),
+        .port = port_of(sending),
         .is_plain = channel->tls == HOUSE_TLS_NONE,
         .ca_pem = buf_slice(&with->ca),
         .client_pem = buf_slice(&with->client),

@@ -57,6 +57,8 @@ enum rc confine_privileges(struct err *err)
 enum {
     LL_VERSION_FLAG = 1,
     LL_RULE_PATH_BENEATH = 1,
+    LL_RULE_NET_PORT = 2, /* ABI 4 */
+    PORT_NAMES = 53,      /* long answers about names come by TCP */
     /* rights over files, by bit */
     LL_WRITE_FILE = 1 << 1,
     LL_READ_FILE = 1 << 2,
@@ -99,6 +101,11 @@ struct ll_path_beneath {
     int32_t parent_fd;
 } __attribute__((packed));
 
+struct ll_net_port {
+    uint64_t allowed;
+    uint64_t port;
+};
+
 int confine_landlock_abi(void)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LL_VERSION_FLAG);
@@ -123,13 +130,21 @@ static enum rc allow_below(int ruleset, uint64_t known, const struct worker_dir 
     return RC_OK;
 }
 
-enum rc confine_files(int abi, const struct worker_dir *dirs, size_t count, bool may_connect,
+static enum rc allow_port(int ruleset, uint16_t port, struct err *err)
+{
+    struct ll_net_port rule = {LL_CONNECT_TCP, port};
+    return syscall(SYS_landlock_add_rule, ruleset, LL_RULE_NET_PORT, &rule, 0) == 0
+               ? RC_OK
+               : sys_err(err, errno, "landlock: port");
+}
+
+enum rc confine_files(int abi, const struct worker_dir *dirs, size_t count, uint16_t port,
                       struct err *err)
 {
     uint64_t known = rights_of(abi);
     struct ll_ruleset attributes = {
         .files = known,
-        .net = may_connect ? LL_BIND_TCP : LL_BIND_TCP | LL_CONNECT_TCP,
+        .net = LL_BIND_TCP | LL_CONNECT_TCP,
         .scoped = LL_SCOPES,
     };
     size_t size = abi >= 6   ? sizeof attributes
@@ -142,6 +157,10 @@ enum rc confine_files(int abi, const struct worker_dir *dirs, size_t count, bool
     enum rc rc = RC_OK;
     for (size_t i = 0; i < count && rc == RC_OK; i++) {
         rc = allow_below(ruleset, known, &dirs[i], err);
+    }
+    if (rc == RC_OK && abi >= 4 && port > 0) {
+        rc = allow_port(ruleset, port, err);
+        rc = rc == RC_OK ? allow_port(ruleset, PORT_NAMES, err) : rc;
     }
     if (rc == RC_OK && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
         rc = sys_err(err, errno, "landlock");

@@ -14,9 +14,9 @@
 /* confine_privileges - no capability, no_new_privs, no core dump, not traceable */
 enum rc confine_privileges(struct err *err) MUST_CHECK;
 
-/* confine_files - landlock of the given ABI (1 or more): files only below dirs, no TCP but connect
- * when may_connect */
-enum rc confine_files(int abi, const struct worker_dir *dirs, size_t count, bool may_connect,
+/* confine_files - landlock of the given ABI (1 or more): files only below dirs; where port is not
+ * 0, and the ABI is 4 or more, TCP to that port and that of names (53); else no TCP */
+enum rc confine_files(int abi, const struct worker_dir *dirs, size_t count, uint16_t port,
                       struct err *err) MUST_CHECK;
 
 /* confine_calls - seccomp filter for this and all later threads */

@@ -165,7 +165,7 @@ static enum rc set_up(const struct worker_options *options, pid_t parent, int re
     struct worker_confinement kernel = worker_probe();
     if (kernel.landlock_abi > 0) {
         rc = confine_files(kernel.landlock_abi, options->dirs, options->dir_count,
-                           options->may_connect, err);
+                           options->may_connect ? options->connect_port : 0, err);
     }
     if (rc == RC_OK) {
         for (size_t i = 0; i < options->keep_count; i++) {

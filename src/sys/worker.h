@@ -53,6 +53,8 @@ struct worker_options {
     int nice;              /* added to ours, 0..19 */
     bool may_connect; /* a send worker: sockets and connect, still no listen and accept; it also
                          reads the resolver's files where `dirs` names their directory */
+    uint16_t connect_port; /* with may_connect: TCP to this port, and for names, alone; 0: to none.
+                              Where the kernel's landlock knows no ports: to any */
     /* body - the work; returns the exit status, 0..119. report_fd: pipe to the parent, blocking. */
     int (*body)(void *ctx, int report_fd);
     void *ctx; /* the child's copy */

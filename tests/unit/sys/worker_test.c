@@ -10,6 +10,8 @@
 #include "sys/log.h"
 #include "sys/worker.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -270,6 +272,63 @@ static void worker_start__may_connect__has_internet_sockets_but_no_listen(void *
     assert_string_equal(report, expected);
 }
 
+/* Nobody listens there: what is refused by the peer was allowed to knock. */
+static int try_connect(int port)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int rc = connect(fd, (const struct sockaddr *)&peer, sizeof peer);
+    int code = rc == 0 ? 0 : errno;
+    (void)close(fd);
+    return code;
+}
+
+static int try_ports(void *ctx, int report_fd)
+{
+    const int *ports = ctx;
+    say(report_fd, "ours", try_connect(ports[0]));
+    say(report_fd, "names", try_connect(53) == EACCES ? EACCES : 0);
+    say(report_fd, "other", try_connect(ports[1]));
+    return 0;
+}
+
+/* A port that is free now, bound without listening so that nobody takes it meanwhile */
+static int bind_port(int *out_fd)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    socklen_t len = sizeof own;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *out_fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(*out_fd, (const struct sockaddr *)&own, sizeof own), 0);
+    assert_int_equal(getsockname(*out_fd, (struct sockaddr *)&own, &len), 0);
+    return ntohs(own.sin_port);
+}
+
+static void worker_start__connect_port__is_the_only_one(void **state)
+{
+    (void)state;
+    char report[256];
+    char expected[128];
+    int fds[2];
+    skip_unless(worker_probe().landlock_abi >= 4, "this kernel's landlock knows no ports");
+    int ports[2] = {bind_port(&fds[0]), bind_port(&fds[1])};
+    struct worker_options options = {.name = "pr-test",
+                                     .body = try_ports,
+                                     .ctx = ports,
+                                     .may_connect = true,
+                                     .connect_port = (uint16_t)ports[0]};
+    assert_int_equal(run_worker(&options, report, sizeof report), 0);
+    (void)snprintf(expected, sizeof expected, "ours=%d names=0 other=%d ", ECONNREFUSED, EACCES);
+    assert_string_equal(report, expected);
+    options.connect_port = 0;
+    assert_int_equal(run_worker(&options, report, sizeof report), 0);
+    (void)snprintf(expected, sizeof expected, "ours=%d names=%d other=%d ", EACCES, EACCES, EACCES);
+    assert_string_equal(report, expected);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 static void *thread_body(void *ctx)
 {
     atomic_fetch_add((_Atomic int *)ctx, 1);
@@ -453,6 +512,7 @@ int main(void)
         with_place(worker_start__files_outside_its_directories__are_denied),
         cmocka_unit_test(worker_start__sockets_programs_tracing__are_denied),
         cmocka_unit_test(worker_start__may_connect__has_internet_sockets_but_no_listen),
+        cmocka_unit_test(worker_start__connect_port__is_the_only_one),
         cmocka_unit_test(worker_start__threads__are_usable),
         with_place(worker_start__other_descriptors__are_closed),
         cmocka_unit_test(worker_start__bad_options__are_refused),
