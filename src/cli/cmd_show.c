@@ -69,7 +69,8 @@ static void add_counts(struct out_table *table, const json_t *root)
         table_cell(table, "progress");
         table_format(table, "%lld of %lld", count_of(progress, "done"), count_of(progress, "of"));
     }
-    static const char *const verdicts[] = {"sent", "failed", "uncertain", "expired", "retrying"};
+    static const char *const verdicts[] = {"sent",      "delivered", "undelivered", "failed",
+                                           "uncertain", "expired",   "retrying"};
     for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
         if (count_of(root, verdicts[i]) > 0) {
             table_cell(table, verdicts[i]);

@@ -72,6 +72,8 @@ static void put_counts(const struct cli *cli, json_t *root, const struct subject
     (void)json_object_set_new(root, "progress", progress);
     /* Of mail only a router's report can say it; this version takes none yet. */
     json_put_count(root, "sent", results->sent);
+    json_put_count(root, "delivered", results->delivered);
+    json_put_count(root, "undelivered", results->undelivered);
     json_put_count(root, "failed", results->failed);
     json_put_count(root, "uncertain", results->uncertain);
     json_put_count(root, "expired", results->expired);

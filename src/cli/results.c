@@ -29,7 +29,9 @@ enum rc results_count(int dirfd, bool is_sending, struct results_counts *out, st
     }
     const uint32_t *counts = table.counts;
     out->of = table.total;
-    out->sent = counts[PROGRESS_SENT];
+    out->sent = progress_table_sent(&table);
+    out->delivered = counts[PROGRESS_DELIVERED];
+    out->undelivered = counts[PROGRESS_UNDELIVERED];
     out->failed = counts[PROGRESS_PERMANENT];
     out->uncertain = (uint64_t)counts[PROGRESS_UNCERTAIN] + counts[PROGRESS_HELD] +
                      (is_sending ? 0 : counts[PROGRESS_INTENDED]);

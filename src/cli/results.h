@@ -10,11 +10,13 @@
 
 /* The counts of a delivery that sends, or has sent. */
 struct results_counts {
-    uint64_t of;   /* recipients in the list */
-    uint64_t done; /* nothing more is to be done for them */
-    uint64_t sent;
-    uint64_t failed;    /* permanent */
-    uint64_t uncertain; /* held ones too */
+    uint64_t of;          /* recipients in the list */
+    uint64_t done;        /* nothing more is to be done for them */
+    uint64_t sent;        /* taken by the other side */
+    uint64_t delivered;   /* of them: a receipt says that it has arrived */
+    uint64_t undelivered; /* of them: a receipt says that it will not */
+    uint64_t failed;      /* permanent */
+    uint64_t uncertain;   /* held ones too */
     uint64_t expired;
     uint64_t suppressed;
     uint64_t retrying; /* temporary */

@@ -29,6 +29,7 @@ struct progress_log {
     struct buf sealed; /* header and body, to be written; a length of 0: none */
     size_t sealed_waiting;
     atomic_bool is_broken; /* a sync failed: nothing may be written any more */
+    bool is_receipts;
 };
 
 /* The header is filled in when the group is sealed. */
@@ -47,6 +48,24 @@ static void add_time(struct progress_log *log, int64_t at_s)
     buf_add_format(&log->body, "@ %s\n", instant_format_seconds(at_s * NS_PER_SECOND, text));
     log->lines++;
     log->at_s = at_s;
+}
+
+/* "1 m-7 2 m-8": a line each */
+static void add_ids(struct progress_log *log, uint32_t number, struct slice ids)
+{
+    for (size_t at = 0; at < ids.len; at++) {
+        size_t from = at;
+        for (int blanks = 0; at < ids.len; at++) {
+            blanks += ids.ptr[at] == ' ';
+            if (blanks == 2) {
+                break;
+            }
+        }
+        buf_add_format(&log->body, "id %" PRIu32 " ", number);
+        buf_add(&log->body, ids.ptr + from, at - from);
+        buf_add_byte(&log->body, '\n');
+        log->lines++;
+    }
 }
 
 static void add_line(struct progress_log *log, const struct progress_step *step, struct slice text)
@@ -94,6 +113,14 @@ static struct progress_step step_of(const struct progress_log *log,
     return step;
 }
 
+static bool is_full(const struct progress_log *log, const struct progress_record *record)
+{
+    size_t bytes = 2 * (size_t)PROGRESS_LINE_BYTES_MAX +
+                   (record->ids.len > 0 ? (size_t)PROGRESS_IDS_BYTES_MAX : 0);
+    return log->body.len + bytes > PROGRESS_GROUP_BYTES_MAX ||
+           log->lines + 2 + PROGRESS_PARTS_MAX > PROGRESS_GROUP_LINES_MAX;
+}
+
 enum rc progress_log_add(struct progress_log *log, const struct progress_record *record,
                          struct err *err)
 {
@@ -104,22 +131,26 @@ enum rc progress_log_add(struct progress_log *log, const struct progress_record 
     if (record->number < 1 || record->number > log->table.total) {
         return err_set(err, RC_RANGE, "progress: there is no recipient %" PRIu32, record->number);
     }
-    bool is_full = log->body.len + 2 * (size_t)PROGRESS_LINE_BYTES_MAX > PROGRESS_GROUP_BYTES_MAX ||
-                   log->lines + 2 > PROGRESS_GROUP_LINES_MAX;
-    if (is_full) {
+    assert(record->act != PROGRESS_ACT_ID && record->ids.len <= PROGRESS_IDS_BYTES_MAX);
+    assert(!log->is_receipts || record->act == PROGRESS_ACT_DELIVERED ||
+           record->act == PROGRESS_ACT_UNDELIVERED);
+    if (is_full(log, record)) {
         return err_set(err, RC_RANGE, "progress: the group is full; commit it");
     }
     const struct progress_entry *entry = &log->table.entries[record->number - 1];
-    if ((progress_kinds[record->act].from & 1U << entry->state) == 0) {
+    struct progress_step step = step_of(log, record);
+    if (!progress_may_follow(&log->table, &step)) {
         return err_set(err, RC_STATE, "progress: recipient %" PRIu32 " is %s: not to be %s",
                        record->number, progress_state_name((enum progress_state)entry->state),
                        progress_kinds[record->act].word);
     }
-    struct progress_step step = step_of(log, record);
     if ((int64_t)step.at_s != log->at_s || log->lines == 0) {
         add_time(log, (int64_t)step.at_s);
     }
     add_line(log, &step, record->text);
+    if (record->act == PROGRESS_ACT_SENT) {
+        add_ids(log, step.number, record->ids);
+    }
     const char *fault = progress_apply(&log->table, &step);
     assert(fault == NULL); /* looked at above */
     (void)fault;
@@ -236,29 +267,73 @@ static enum rc settle_intended(struct progress_log *log, int64_t now_ns, struct 
 }
 
 /* The file as a crash left it: read, its torn tail cut off. */
-static enum rc recover(struct progress_log *log, struct progress_end *end, struct err *err)
+static enum rc recover(struct progress_log *log, const struct progress_ids *ids,
+                       struct progress_end *end, struct err *err)
 {
-    enum rc rc = progress_read(log->fd, &log->table, end, err);
+    enum rc rc = log->is_receipts ? progress_read_receipts(log->fd, &log->table, end, err)
+                                  : progress_read(log->fd, ids, &log->table, end, err);
     if (rc == RC_OK && end->torn_bytes > 0) {
         rc = fs_truncate(log->fd, end->whole_bytes, err);
     }
     return rc;
 }
 
-enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, struct progress_log **out,
-                          struct err *err)
+static struct progress_log *log_new(void)
+{
+    struct progress_log *log = calloc(1, sizeof *log);
+    if (log != NULL) {
+        log->fd = -1;
+        log->at_s = -1;
+        keep_head(&log->body);
+    }
+    return log;
+}
+
+enum rc progress_receipts_open(int dirfd, struct progress_log **out, struct err *err)
+{
+    struct progress_end end = {0};
+    int fd = -1;
+    struct progress_log *log = log_new();
+    if (log == NULL) {
+        return err_set(err, RC_NOMEM, "receipts: no memory");
+    }
+    log->is_receipts = true;
+    enum rc rc = fs_open_regular(dirfd, PROGRESS_FILE, &fd, err);
+    rc = rc == RC_OK ? progress_read(fd, NULL, &log->table, &end, err) : rc;
+    if (rc == RC_OK && log->table.entries == NULL) {
+        rc = err_set(err, RC_GONE, "progress: nothing was begun");
+    }
+    fs_drop(&fd);
+    end = (struct progress_end){0};
+    rc = rc == RC_OK ? fs_open_append(dirfd, PROGRESS_RECEIPTS_FILE, PROGRESS_MODE, &log->fd, err)
+                     : rc;
+    rc = rc == RC_OK ? recover(log, NULL, &end, err) : rc;
+    if (rc == RC_OK && end.whole_bytes == 0) {
+        buf_add_format(&log->body, "recipients %" PRIu32 "\n", log->table.total);
+        log->lines++;
+        rc = fs_sync_dir(dirfd, err);
+    }
+    if (rc != RC_OK) {
+        progress_log_free(log);
+        return rc;
+    }
+    log->chain = end.chain;
+    log->at_s = (int64_t)end.at_s;
+    *out = log;
+    return RC_OK;
+}
+
+enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, const struct progress_ids *ids,
+                          struct progress_log **out, struct err *err)
 {
     assert(total >= 1 && total <= PROGRESS_RECIPIENTS_MAX);
     struct progress_end end = {0};
-    struct progress_log *log = calloc(1, sizeof *log);
+    struct progress_log *log = log_new();
     if (log == NULL) {
         return err_set(err, RC_NOMEM, "progress: no memory");
     }
-    log->fd = -1;
-    log->at_s = -1;
-    keep_head(&log->body);
     enum rc rc = fs_open_append(dirfd, PROGRESS_FILE, PROGRESS_MODE, &log->fd, err);
-    rc = rc == RC_OK ? recover(log, &end, err) : rc;
+    rc = rc == RC_OK ? recover(log, ids, &end, err) : rc;
     if (rc == RC_OK) {
         rc = log->table.entries == NULL ? begin(log, dirfd, total, err)
                                         : go_on(log, total, &end, err);

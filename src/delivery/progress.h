@@ -8,12 +8,16 @@
  *
  *               .-------- untried -------.
  *               v                        |
- *     unsent --+---> try ---> intended --+---> sent
+ *     unsent --+---> try ---> intended --+---> sent ---> delivered, undelivered
  *       |      ^                 |       +---> permanent
  *       |      |                 |       '---> temporary ---> try, permanent, expired, suppressed
  *       |      '-- resend --.    v
  *       |                   '- uncertain --- hold ---> held --- resend ---> temporary
  *       '---> expired, suppressed, permanent
+ *
+ * What is known of a message after it was sent is a receipt. Those that come to the worker that
+ * sent it stand in `progress`, those that come another way in `receipts`, which has the same
+ * grammar, is read behind it and has one writer too: the daemon.
  *
  * (sys/progress.h is something else: counters in memory.)
  */
@@ -27,6 +31,7 @@
 #include <stdint.h>
 
 #define PROGRESS_FILE "progress"
+#define PROGRESS_RECEIPTS_FILE "receipts"
 
 enum {
     PROGRESS_MODE = 0640,
@@ -34,6 +39,8 @@ enum {
     PROGRESS_TEXT_BYTES_MAX = 120,       /* of a server's reply, behind that it is cut */
     PROGRESS_CODE_MAX = 65535,
     PROGRESS_TRIES_MAX = 255,
+    PROGRESS_PARTS_MAX = 32, /* of a message, that receipts are told apart by: bits of an entry */
+    PROGRESS_ID_BYTES_MAX = 64, /* of what the other side calls a part (SMPP 3.4 5.2.23) */
     PROGRESS_GROUP_BYTES_MAX = 1024 * 1024 /* of one commit: about 20,000 results */
 };
 
@@ -43,10 +50,12 @@ enum progress_state {
     PROGRESS_SENT,
     PROGRESS_TEMPORARY, /* tried again at next_s */
     PROGRESS_PERMANENT,
-    PROGRESS_UNCERTAIN,  /* nobody knows; waits for a decision */
-    PROGRESS_HELD,       /* nobody knows, and it is not sent again */
-    PROGRESS_EXPIRED,    /* too late */
-    PROGRESS_SUPPRESSED, /* became unwanted while the delivery was sending */
+    PROGRESS_UNCERTAIN,   /* nobody knows; waits for a decision */
+    PROGRESS_HELD,        /* nobody knows, and it is not sent again */
+    PROGRESS_EXPIRED,     /* too late */
+    PROGRESS_SUPPRESSED,  /* became unwanted while the delivery was sending */
+    PROGRESS_DELIVERED,   /* sent, and all of it has arrived */
+    PROGRESS_UNDELIVERED, /* sent, and the other side gave it up */
     PROGRESS_STATES
 };
 
@@ -55,11 +64,14 @@ const char *progress_state_name(enum progress_state state);
 
 /* What is known of one recipient. */
 struct progress_entry {
-    uint32_t at_s;   /* of the last record, seconds since 1970; 0: none */
-    uint32_t next_s; /* temporary: not tried before */
-    uint16_t code;   /* of the last result; 0: none */
-    uint8_t state;   /* enum progress_state */
-    uint8_t tries;   /* intents that count; stays at PROGRESS_TRIES_MAX */
+    uint32_t at_s; /* of the last record, seconds since 1970; 0: none */
+    union {
+        uint32_t next_s; /* temporary: not tried before */
+        uint32_t parts;  /* sent: bits of those that have arrived, the first is 1 */
+    };
+    uint16_t code; /* of the last result; 0: none */
+    uint8_t state; /* enum progress_state */
+    uint8_t tries; /* intents that count; stays at PROGRESS_TRIES_MAX */
 };
 
 struct progress_table {
@@ -74,13 +86,26 @@ struct progress_table {
  * progress_table_load - read a delivery's progress, whether or not somebody is writing it
  *
  * dirfd    the delivery's directory
- * out      release it; a torn tail is left out
+ * out      release it; with what `receipts` says, where it is there; torn tails are left out
  * Returns  RC_OK; RC_GONE nothing was begun; RC_CORRUPT "progress: byte N: what"; RC_PERM no
  *          regular file; RC_TEMP; RC_NOMEM
  * Cost     1,000,000 recipients with two records each: about 0.1 s, 12 MB
  */
 enum rc progress_table_load(int dirfd, struct progress_table *out, struct err *err) MUST_CHECK;
 void progress_table_release(struct progress_table *table);
+
+/* progress_table_sent - taken by the other side, whatever became of it then */
+uint32_t progress_table_sent(const struct progress_table *table);
+
+/* Who wants to know what the other side calls the parts of messages. */
+struct progress_ids {
+    void (*take)(void *ctx, uint32_t number, uint32_t part, struct slice id);
+    void *ctx;
+};
+
+/* progress_ids_read - every `id` of a delivery's progress, in their order. Results as
+ * progress_table_load */
+enum rc progress_ids_read(int dirfd, const struct progress_ids *ids, struct err *err) MUST_CHECK;
 
 /* What is recorded. */
 enum progress_act {
@@ -94,6 +119,9 @@ enum progress_act {
     PROGRESS_ACT_SUPPRESSED, /* text: the cause */
     PROGRESS_ACT_RESEND,     /* decisions on uncertain and held ones */
     PROGRESS_ACT_HOLD,
+    PROGRESS_ACT_ID,          /* a line of PROGRESS_ACT_SENT; not to be added by itself */
+    PROGRESS_ACT_DELIVERED,   /* receipts; code: of which part, 0 of all of the message */
+    PROGRESS_ACT_UNDELIVERED, /* text: the other side's word */
     PROGRESS_ACTS
 };
 
@@ -105,6 +133,9 @@ struct progress_record {
     int64_t next_ns;   /* PROGRESS_ACT_TEMPORARY, PROGRESS_ACT_RESEND: not tried before */
     struct slice text; /* results: the reply's; any bytes. Addresses and long numbers in it are
                           blotted out, control characters and what is no ASCII become '?' */
+    struct slice ids;  /* PROGRESS_ACT_SENT: "1 m-7 2 m-8", part and what the other side calls it,
+                          at most PROGRESS_PARTS_MAX; printable ASCII. They are on disk with the
+                          result or not at all. */
 };
 
 /* The file while it is written: one writer. */
@@ -115,13 +146,23 @@ struct progress_log;
  *
  * total    recipients in the list, 1..PROGRESS_RECIPIENTS_MAX (asserted)
  * now_ns   wall clock
+ * ids      told every `id` that is read; NULL: nobody wants them
  * A torn tail is cut off. What was intended and has no result is recorded as uncertain (and
  * committed): ask the counts. A new file and its name are on disk.
  * Returns  RC_OK; RC_CORRUPT also: it is about another number of recipients; RC_PERM; RC_TEMP;
  *          RC_NOMEM; RC_IO stop this process
  */
-enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, struct progress_log **out,
-                          struct err *err) MUST_CHECK;
+enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, const struct progress_ids *ids,
+                          struct progress_log **out, struct err *err) MUST_CHECK;
+
+/*
+ * progress_receipts_open - the file `receipts` of a delivery that sends or has sent, to add to
+ *
+ * Its table is that of progress_table_load, whether or not a worker is writing `progress`; only
+ * PROGRESS_ACT_DELIVERED and PROGRESS_ACT_UNDELIVERED may be added (asserted). Its name is on disk.
+ * Returns  as progress_log_open; RC_GONE nothing was begun
+ */
+enum rc progress_receipts_open(int dirfd, struct progress_log **out, struct err *err) MUST_CHECK;
 
 /* progress_log_free - close; what was not committed is lost. NULL is allowed */
 void progress_log_free(struct progress_log *log);
@@ -131,7 +172,8 @@ const struct progress_table *progress_log_table(const struct progress_log *log);
 
 /*
  * progress_log_add - put one record into the group
- * Returns  RC_OK; RC_STATE not allowed in the recipient's state (nothing is recorded); RC_RANGE no
+ * Returns  RC_OK; RC_STATE not allowed in the recipient's state, or a receipt that is known
+ *          (nothing is recorded); RC_RANGE no
  *          such number, or the group is full: commit first; RC_NOMEM open it again; RC_IO a commit
  *          failed before
  */

@@ -15,11 +15,14 @@
 
 #include "delivery/progress.h"
 
+#include <stdbool.h>
+
 enum {
     PROGRESS_HEAD_BYTES = 56,      /* "group 00000057 000003 0123456789abcdef 0123456789abcdef\n" */
     PROGRESS_HEAD_HASHED = 39,     /* of it, before HEAD */
     PROGRESS_LINE_BYTES_MAX = 200, /* with its newline */
-    PROGRESS_GROUP_LINES_MAX = 999999
+    PROGRESS_GROUP_LINES_MAX = 999999,
+    PROGRESS_IDS_BYTES_MAX = PROGRESS_PARTS_MAX * (PROGRESS_ID_BYTES_MAX + 24) /* their lines */
 };
 
 /* A kind of record: its word in the file, where it may happen, where it leads. */
@@ -27,7 +30,8 @@ struct progress_kind {
     const char *word;
     unsigned from;   /* set of states, 1 << state */
     uint8_t to;      /* enum progress_state */
-    uint8_t numbers; /* behind the recipient's: tries; code; code and seconds */
+    uint8_t numbers; /* behind the recipient's: tries; code; code and seconds; part */
+    bool is_of_part; /* the number is that of a part, not a code */
 };
 
 extern const struct progress_kind progress_kinds[PROGRESS_ACTS];
@@ -37,12 +41,15 @@ struct progress_step {
     enum progress_act act;
     uint32_t number;
     uint32_t at_s;
-    uint32_t first; /* code, or which try */
+    uint32_t first; /* code, or which try, or which part */
     uint32_t wait_s;
 };
 
 /* progress_apply - fold one record; NULL, or why it cannot be */
 const char *progress_apply(struct progress_table *table, const struct progress_step *step);
+
+/* progress_may_follow - in the state that its recipient has */
+bool progress_may_follow(const struct progress_table *table, const struct progress_step *step);
 
 /* progress_table_open - all unsent; RC_OK, RC_NOMEM */
 enum rc progress_table_open(struct progress_table *table, uint32_t total,
@@ -56,9 +63,14 @@ struct progress_end {
     uint32_t at_s;
 };
 
-/* progress_read - fold a file from its beginning; `table` is empty or becomes what was read */
-enum rc progress_read(int fd, struct progress_table *table, struct progress_end *out,
-                      struct err *err) MUST_CHECK;
+/* progress_read - fold a file from its beginning; `table` is empty or becomes what was read. ids:
+ * told of, or NULL */
+enum rc progress_read(int fd, const struct progress_ids *ids, struct progress_table *table,
+                      struct progress_end *out, struct err *err) MUST_CHECK;
+
+/* progress_read_receipts - fold `receipts` over the table of its delivery's progress */
+enum rc progress_read_receipts(int fd, struct progress_table *table, struct progress_end *out,
+                               struct err *err) MUST_CHECK;
 
 /* progress_head - the header of a group into out; returns its HEAD */
 uint64_t progress_head(char out[PROGRESS_HEAD_BYTES + 1], struct slice body, uint32_t lines,

@@ -32,6 +32,9 @@ struct reading {
     size_t used;    /* of buf */
     bool is_end;    /* buf holds all that is left of the file */
     struct progress_table *table;
+    const struct progress_ids *ids; /* NULL: nobody wants them */
+    bool is_receipts;               /* `receipts`, read over what `progress` said */
+    bool has_list;                  /* its first line was read */
     struct progress_end end;
     bool has_time;
 };
@@ -77,6 +80,10 @@ static const char *read_list(struct reading *r, struct slice line, struct err *e
         total < 1 || total > PROGRESS_RECIPIENTS_MAX) {
         return "no number of recipients at its beginning";
     }
+    r->has_list = true;
+    if (r->is_receipts) {
+        return total == r->table->total ? NULL : "about another number of recipients";
+    }
     return progress_table_open(r->table, total, err) == RC_OK ? NULL : "";
 }
 
@@ -93,6 +100,24 @@ static const char *read_time(struct reading *r, struct slice line)
     return NULL;
 }
 
+/* Receipts may come twice, and `receipts` does not know what `progress` learns later: there the
+ * first of them counts, and what does not fit is no damage. */
+static const char *take_step(struct reading *r, const struct progress_step *step, struct slice rest)
+{
+    if (r->is_receipts) {
+        bool is_known = step->number >= 1 && step->number <= r->table->total;
+        if (!is_known || !progress_may_follow(r->table, step)) {
+            return is_known ? NULL : "a recipient that is not in the list";
+        }
+    }
+    const char *fault = progress_apply(r->table, step);
+    if (fault == NULL && step->act == PROGRESS_ACT_ID && rest.len > 1 && r->ids != NULL) {
+        r->ids->take(r->ids->ctx, step->number, step->first,
+                     (struct slice){rest.ptr + 1, rest.len - 1});
+    }
+    return fault;
+}
+
 static const char *read_step(struct reading *r, struct slice line)
 {
     struct progress_step step = {.at_s = r->end.at_s};
@@ -104,11 +129,14 @@ static const char *read_step(struct reading *r, struct slice line)
             continue;
         }
         step.act = (enum progress_act)act;
+        if (r->is_receipts && act != PROGRESS_ACT_DELIVERED && act != PROGRESS_ACT_UNDELIVERED) {
+            return "no receipt";
+        }
         bool is_good = kind->numbers < 1 || take_number(&rest, &step.first);
         is_good = is_good && (kind->numbers < 2 || take_number(&rest, &step.wait_s));
         is_good = is_good && (rest.len == 0 || rest.ptr[0] == ' ');
         is_good = is_good && (act == PROGRESS_ACT_TRY || step.first <= PROGRESS_CODE_MAX);
-        return is_good ? progress_apply(r->table, &step) : "numbers that are none";
+        return is_good ? take_step(r, &step, rest) : "numbers that are none";
     }
     return "a word that is not known";
 }
@@ -116,7 +144,7 @@ static const char *read_step(struct reading *r, struct slice line)
 /* NULL; what is wrong; "": err says it */
 static const char *read_line(struct reading *r, struct slice line, struct err *err)
 {
-    if (r->table->entries == NULL) {
+    if (!r->has_list) {
         return read_list(r, line, err);
     }
     if (line.len > 2 && line.ptr[0] == '@' && line.ptr[1] == ' ') {
@@ -248,38 +276,76 @@ static enum rc read_group(struct reading *r, struct err *err)
     return rc;
 }
 
-enum rc progress_read(int fd, struct progress_table *table, struct progress_end *out,
-                      struct err *err)
+static enum rc read_all(struct reading *r, struct progress_end *out, struct err *err)
 {
-    struct reading r = {.fd = fd, .buf = BUF_EMPTY, .table = table};
     enum rc rc =
-        buf_reserve(&r.buf, READ_BYTES) ? RC_OK : err_set(err, RC_NOMEM, "progress: no memory");
+        buf_reserve(&r->buf, READ_BYTES) ? RC_OK : err_set(err, RC_NOMEM, "progress: no memory");
     while (rc == RC_OK) {
-        rc = fill(&r, err);
-        rc = rc == RC_OK ? read_group(&r, err) : rc;
+        rc = fill(r, err);
+        rc = rc == RC_OK ? read_group(r, err) : rc;
     }
-    r.end.torn_bytes = r.buf.len - r.used;
-    buf_release(&r.buf);
-    *out = r.end;
+    r->end.torn_bytes = r->buf.len - r->used;
+    buf_release(&r->buf);
+    *out = r->end;
     return rc == RC_GONE ? RC_OK : rc;
 }
 
-enum rc progress_table_load(int dirfd, struct progress_table *out, struct err *err)
+enum rc progress_read(int fd, const struct progress_ids *ids, struct progress_table *table,
+                      struct progress_end *out, struct err *err)
+{
+    struct reading r = {.fd = fd, .buf = BUF_EMPTY, .table = table, .ids = ids};
+    return read_all(&r, out, err);
+}
+
+enum rc progress_read_receipts(int fd, struct progress_table *table, struct progress_end *out,
+                               struct err *err)
+{
+    struct reading r = {.fd = fd, .buf = BUF_EMPTY, .table = table, .is_receipts = true};
+    enum rc rc = read_all(&r, out, err);
+    return rc == RC_OK ? RC_OK : err_add(err, rc, PROGRESS_RECEIPTS_FILE);
+}
+
+static enum rc load_progress(int dirfd, const struct progress_ids *ids, struct progress_table *out,
+                             struct err *err)
 {
     struct progress_end end;
     int fd = -1;
     *out = PROGRESS_TABLE_EMPTY;
     enum rc rc = fs_open_regular(dirfd, PROGRESS_FILE, &fd, err);
-    if (rc != RC_OK) {
-        return rc;
-    }
-    rc = progress_read(fd, out, &end, err);
+    rc = rc == RC_OK ? progress_read(fd, ids, out, &end, err) : rc;
     fs_drop(&fd);
-    if (rc == RC_OK && out->entries == NULL) {
-        rc = err_set(err, RC_GONE, "progress: nothing was begun");
+    return rc == RC_OK && out->entries == NULL
+               ? err_set(err, RC_GONE, "progress: nothing was begun")
+               : rc;
+}
+
+static enum rc load_receipts(int dirfd, struct progress_table *table, struct err *err)
+{
+    struct progress_end end;
+    int fd = -1;
+    enum rc rc = fs_open_regular(dirfd, PROGRESS_RECEIPTS_FILE, &fd, err);
+    if (rc == RC_GONE) {
+        return RC_OK;
     }
+    rc = rc == RC_OK ? progress_read_receipts(fd, table, &end, err) : rc;
+    fs_drop(&fd);
+    return rc;
+}
+
+enum rc progress_table_load(int dirfd, struct progress_table *out, struct err *err)
+{
+    enum rc rc = load_progress(dirfd, NULL, out, err);
+    rc = rc == RC_OK ? load_receipts(dirfd, out, err) : rc;
     if (rc != RC_OK) {
         progress_table_release(out);
     }
+    return rc;
+}
+
+enum rc progress_ids_read(int dirfd, const struct progress_ids *ids, struct err *err)
+{
+    struct progress_table table;
+    enum rc rc = load_progress(dirfd, ids, &table, err);
+    progress_table_release(&table);
     return rc;
 }

@@ -12,6 +12,7 @@
 
 static_assert(sizeof(struct progress_entry) == 12, "1,000,000 recipients fit into 12 MB");
 static_assert(PROGRESS_STATES <= 32, "a set of states is an unsigned");
+static_assert(PROGRESS_PARTS_MAX == 32, "a bit of an entry each");
 
 static const char *const STATES[PROGRESS_STATES] = {[PROGRESS_UNSENT] = "unsent",
                                                     [PROGRESS_INTENDED] = "intended",
@@ -21,7 +22,9 @@ static const char *const STATES[PROGRESS_STATES] = {[PROGRESS_UNSENT] = "unsent"
                                                     [PROGRESS_UNCERTAIN] = "uncertain",
                                                     [PROGRESS_HELD] = "held",
                                                     [PROGRESS_EXPIRED] = "expired",
-                                                    [PROGRESS_SUPPRESSED] = "suppressed"};
+                                                    [PROGRESS_SUPPRESSED] = "suppressed",
+                                                    [PROGRESS_DELIVERED] = "delivered",
+                                                    [PROGRESS_UNDELIVERED] = "undelivered"};
 
 const struct progress_kind progress_kinds[PROGRESS_ACTS] = {
     [PROGRESS_ACT_TRY] = {"try", S(UNSENT) | S(TEMPORARY), PROGRESS_INTENDED, 1},
@@ -35,6 +38,9 @@ const struct progress_kind progress_kinds[PROGRESS_ACTS] = {
     [PROGRESS_ACT_SUPPRESSED] = {"suppressed", S(UNSENT) | S(TEMPORARY), PROGRESS_SUPPRESSED, 0},
     [PROGRESS_ACT_RESEND] = {"resend", S(UNCERTAIN) | S(HELD), PROGRESS_TEMPORARY, 2},
     [PROGRESS_ACT_HOLD] = {"hold", S(UNCERTAIN), PROGRESS_HELD, 0},
+    [PROGRESS_ACT_ID] = {"id", S(SENT), PROGRESS_SENT, 1, true},
+    [PROGRESS_ACT_DELIVERED] = {"delivered", S(SENT), PROGRESS_DELIVERED, 1, true},
+    [PROGRESS_ACT_UNDELIVERED] = {"undelivered", S(SENT), PROGRESS_UNDELIVERED, 1, true},
 };
 
 const char *progress_state_name(enum progress_state state)
@@ -60,23 +66,78 @@ void progress_table_release(struct progress_table *table)
     *table = PROGRESS_TABLE_EMPTY;
 }
 
+uint32_t progress_table_sent(const struct progress_table *table)
+{
+    return table->counts[PROGRESS_SENT] + table->counts[PROGRESS_DELIVERED] +
+           table->counts[PROGRESS_UNDELIVERED];
+}
+
+static uint32_t bit_of(uint32_t part)
+{
+    return part >= 1 && part <= PROGRESS_PARTS_MAX ? 1U << (part - 1) : 0;
+}
+
+/* All that a receipt was asked for has arrived: the code of a result `sent` is how many parts the
+ * message had. */
+static bool has_arrived(const struct progress_entry *entry, uint32_t part)
+{
+    uint32_t parts = entry->parts | bit_of(part);
+    uint32_t wanted = entry->code < 1 ? 1 : entry->code;
+    wanted = wanted > PROGRESS_PARTS_MAX ? PROGRESS_PARTS_MAX : wanted;
+    return part == 0 || (uint32_t)__builtin_popcount(parts) >= wanted;
+}
+
 /* Who was tried before and is untried now waits as it did. */
 static enum progress_state state_after(const struct progress_entry *entry,
                                        const struct progress_step *step)
 {
-    return step->act == PROGRESS_ACT_UNTRIED && entry->tries > 1
-               ? PROGRESS_TEMPORARY
-               : (enum progress_state)progress_kinds[step->act].to;
+    if (step->act == PROGRESS_ACT_UNTRIED && entry->tries > 1) {
+        return PROGRESS_TEMPORARY;
+    }
+    if (step->act == PROGRESS_ACT_DELIVERED && !has_arrived(entry, step->first)) {
+        return PROGRESS_SENT;
+    }
+    return (enum progress_state)progress_kinds[step->act].to;
+}
+
+bool progress_may_follow(const struct progress_table *table, const struct progress_step *step)
+{
+    const struct progress_entry *entry = &table->entries[step->number - 1];
+    bool is_known =
+        step->act == PROGRESS_ACT_DELIVERED && (entry->parts & bit_of(step->first)) != 0;
+    bool is_no_part = progress_kinds[step->act].is_of_part && step->first > PROGRESS_PARTS_MAX;
+    return (progress_kinds[step->act].from & 1U << entry->state) != 0 && !is_known && !is_no_part;
+}
+
+/* What was counted in an entry: tries, the code, when it is tried again, parts that arrived */
+static void keep_numbers(struct progress_entry *entry, const struct progress_step *step)
+{
+    const struct progress_kind *kind = &progress_kinds[step->act];
+    if (step->act == PROGRESS_ACT_TRY) {
+        entry->tries = (uint8_t)step->first;
+    } else if (step->act == PROGRESS_ACT_UNTRIED) {
+        entry->tries = (uint8_t)(entry->tries - 1);
+    } else if (step->act == PROGRESS_ACT_DELIVERED) {
+        entry->parts |= bit_of(step->first);
+    } else if (kind->numbers > 0 && !kind->is_of_part) {
+        entry->code = (uint16_t)step->first;
+    }
+    if (step->act == PROGRESS_ACT_SENT) {
+        entry->parts = 0;
+    }
+    if (step->act == PROGRESS_ACT_TEMPORARY || step->act == PROGRESS_ACT_RESEND) {
+        uint64_t next_s = (uint64_t)step->at_s + step->wait_s;
+        entry->next_s = next_s > UINT32_MAX ? UINT32_MAX : (uint32_t)next_s;
+    }
 }
 
 const char *progress_apply(struct progress_table *table, const struct progress_step *step)
 {
-    const struct progress_kind *kind = &progress_kinds[step->act];
     if (step->number < 1 || step->number > table->total) {
         return "a recipient that is not in the list";
     }
     struct progress_entry *entry = &table->entries[step->number - 1];
-    if ((kind->from & 1U << entry->state) == 0) {
+    if (!progress_may_follow(table, step)) {
         return "a record that cannot follow the one before it";
     }
     uint8_t next_try = entry->tries < PROGRESS_TRIES_MAX ? (uint8_t)(entry->tries + 1)
@@ -87,19 +148,11 @@ const char *progress_apply(struct progress_table *table, const struct progress_s
     enum progress_state state = state_after(entry, step);
     table->counts[entry->state]--;
     table->counts[state]++;
+    if (state != PROGRESS_SENT || step->act == PROGRESS_ACT_SENT) { /* else a part of several */
+        entry->at_s = step->at_s;
+    }
     entry->state = (uint8_t)state;
-    entry->at_s = step->at_s;
-    if (step->act == PROGRESS_ACT_TRY) {
-        entry->tries = next_try;
-    } else if (step->act == PROGRESS_ACT_UNTRIED) {
-        entry->tries = (uint8_t)(entry->tries - 1);
-    } else if (kind->numbers > 0) {
-        entry->code = (uint16_t)step->first;
-    }
-    if (step->act == PROGRESS_ACT_TEMPORARY || step->act == PROGRESS_ACT_RESEND) {
-        uint64_t next_s = (uint64_t)step->at_s + step->wait_s;
-        entry->next_s = next_s > UINT32_MAX ? UINT32_MAX : (uint32_t)next_s;
-    }
+    keep_numbers(entry, step);
     return NULL;
 }
 

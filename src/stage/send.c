@@ -244,11 +244,13 @@ static uint64_t sent_quantity(const struct order *order, const struct progress_t
 {
     uint64_t pieces = 0;
     if (order->channel != HOUSE_SMS) {
-        return table->counts[PROGRESS_SENT];
+        return progress_table_sent(table);
     }
     for (uint32_t i = 0; i < table->total; i++) {
         const struct progress_entry *entry = &table->entries[i];
-        pieces += entry->state == PROGRESS_SENT ? (entry->code > 0 ? entry->code : 1U) : 0U;
+        bool is_sent = entry->state == PROGRESS_SENT || entry->state == PROGRESS_DELIVERED ||
+                       entry->state == PROGRESS_UNDELIVERED;
+        pieces += is_sent ? (entry->code > 0 ? entry->code : 1U) : 0U;
     }
     return pieces;
 }
@@ -273,11 +275,12 @@ enum rc send_spend(const struct stage_env *env, const struct subject *subject, i
     return rc;
 }
 
-static enum rc say_end(struct subject *subject, const uint32_t *counts, int64_t now_ns,
+static enum rc say_end(struct subject *subject, const struct progress_table *table, int64_t now_ns,
                        struct err *err)
 {
+    const uint32_t *counts = table->counts;
     uint64_t perhaps = (uint64_t)counts[PROGRESS_UNCERTAIN] + counts[PROGRESS_HELD];
-    bool is_late = counts[PROGRESS_SENT] + perhaps == 0 && counts[PROGRESS_EXPIRED] > 0;
+    bool is_late = progress_table_sent(table) + perhaps == 0 && counts[PROGRESS_EXPIRED] > 0;
     enum delivery_event event = is_late ? EVENT_FAILED : EVENT_FINISHED;
     enum delivery_state next = STATE_NONE;
     enum rc rc = subject_next(subject, event, &next, err);
@@ -287,7 +290,7 @@ static enum rc say_end(struct subject *subject, const uint32_t *counts, int64_t 
     struct journal_writer writer = JOURNAL_WRITER_EMPTY;
     journal_begin(&writer, now_ns, event_name(event), JOURNAL_DAEMON);
     journal_put_text(&writer, "state", state_name(next));
-    journal_put_u64(&writer, "sent", counts[PROGRESS_SENT]);
+    journal_put_u64(&writer, "sent", progress_table_sent(table));
     journal_put_u64(&writer, "failed", counts[PROGRESS_PERMANENT]);
     journal_put_u64(&writer, "uncertain", perhaps);
     journal_put_u64(&writer, "expired", counts[PROGRESS_EXPIRED]);
@@ -321,7 +324,7 @@ enum rc send_settle(const struct stage_env *env, struct subject *subject, int64_
     if (rc == RC_OK && subject->view.state == STATE_SENDING && is_over(&table)) {
         rc = cost_spend(env, subject->order, subject->view.extraction_round,
                         sent_quantity(subject->order, &table), subject->view.fixed_ns, now_ns, err);
-        rc = rc == RC_OK ? say_end(subject, table.counts, now_ns, err) : rc;
+        rc = rc == RC_OK ? say_end(subject, &table, now_ns, err) : rc;
         rc = rc == RC_OK ? spool_sync(env->spool, err) : rc; /* nothing looks at done/ again */
         rc = rc == RC_OK ? subject_move(env, subject, err) : rc;
         *out_is_over = rc == RC_OK;

@@ -261,7 +261,7 @@ enum rc sending_open(struct sending *sending, struct err *err)
         rc = err_set(err, RC_CORRUPT, "%s: nobody is in it", RECIPIENTS_PATH);
     }
     rc = rc == RC_OK ? progress_log_open(send->dirfd, recipients_total(sending->list),
-                                         clock_now_ns(), &sending->log, err)
+                                         clock_now_ns(), NULL, &sending->log, err)
                      : rc;
     if (rc == RC_OK && send->proof == 0) {
         rc = unwanted_load(send->env->house, sending->order->channel,

@@ -46,7 +46,7 @@ static void put_list(const struct folder *folder)
 static void record(const struct folder *folder)
 {
     struct progress_log *log = NULL;
-    assert_int_equal(progress_log_open(folder->fd, 4, AT, &log, NULL), RC_OK);
+    assert_int_equal(progress_log_open(folder->fd, 4, AT, NULL, &log, NULL), RC_OK);
     static const struct progress_record records[] = {
         {.act = PROGRESS_ACT_TRY, .number = 1, .at_ns = AT},
         {.act = PROGRESS_ACT_TRY, .number = 2, .at_ns = AT},
@@ -97,6 +97,30 @@ static void results_print__intent_without_a_result__uncertain_once_nobody_is_at_
     assert_int_equal(counts.uncertain, 0);
 }
 
+static void results_print__receipts__say_what_became_of_who_was_sent_to(void **state)
+{
+    const struct folder *folder = *state;
+    struct progress_log *log = NULL;
+    struct results_counts counts;
+    put_list(folder);
+    record(folder);
+    assert_int_equal(progress_receipts_open(folder->fd, &log, NULL), RC_OK);
+    const struct progress_record arrived = {
+        .act = PROGRESS_ACT_DELIVERED, .number = 1, .at_ns = AT + 60 * NS_PER_SECOND};
+    assert_int_equal(progress_log_add(log, &arrived, NULL), RC_OK);
+    assert_int_equal(progress_log_commit(log, NULL), RC_OK);
+    progress_log_free(log);
+    prints(folder, true,
+           "key,reference,verdict,code,time\na,d-1-1,delivered,250,2027-01-15T08:01:00Z\n"
+           "\"b,\"\"2\"\"\",d-1-2,permanent,550," STAMP "\nc,d-1-3,intended,," STAMP "\n"
+           "d,d-1-4,unsent,,\n");
+    assert_int_equal(results_count(folder->fd, false, &counts, NULL), RC_OK);
+    assert_int_equal(counts.done, 2);
+    assert_int_equal(counts.sent, 1);
+    assert_int_equal(counts.delivered, 1);
+    assert_int_equal(counts.undelivered, 0);
+}
+
 static void results_print__list_and_progress_do_not_match__is_corrupt(void **state)
 {
     const struct folder *folder = *state;
@@ -119,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_folder(results_print__before_sending_began__the_header_alone),
         in_folder(results_print__intent_without_a_result__uncertain_once_nobody_is_at_work),
+        in_folder(results_print__receipts__say_what_became_of_who_was_sent_to),
         in_folder(results_print__list_and_progress_do_not_match__is_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

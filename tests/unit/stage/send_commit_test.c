@@ -30,7 +30,7 @@ static int desk_open(void **state)
     }
     desk->folder = folder;
     *state = desk;
-    return progress_log_open(desk->folder->fd, RECIPIENTS, AT, &desk->log, NULL) == RC_OK &&
+    return progress_log_open(desk->folder->fd, RECIPIENTS, AT, NULL, &desk->log, NULL) == RC_OK &&
                    bell_open(&desk->bell, NULL) == RC_OK &&
                    send_commit_open(desk->log, &desk->bell, &desk->commit, NULL) == RC_OK
                ? 0
