@@ -23,11 +23,15 @@ struct progress_log {
     uint64_t chain; /* HEAD of the last group that was sealed */
     struct buf body;
     uint32_t lines;
-    size_t waiting; /* records in the body */
-    int64_t at_s;   /* of its last time line */
+    size_t waiting;          /* records in the body */
+    int64_t at_s;            /* of its last time line */
+    uint64_t body_at;        /* where its group begins in the file */
+    struct progress_ids ids; /* take NULL: nobody wants them */
 
     struct buf sealed; /* header and body, to be written; a length of 0: none */
     size_t sealed_waiting;
+    const char *sealed_text; /* its bytes until another is sealed, also once they are written */
+    size_t sealed_bytes;
     atomic_bool is_broken; /* a sync failed: nothing may be written any more */
     bool is_receipts;
 };
@@ -61,10 +65,16 @@ static void add_ids(struct progress_log *log, uint32_t number, struct slice ids)
                 break;
             }
         }
+        size_t line = log->body.len;
         buf_add_format(&log->body, "id %" PRIu32 " ", number);
         buf_add(&log->body, ids.ptr + from, at - from);
         buf_add_byte(&log->body, '\n');
         log->lines++;
+        struct progress_id id;
+        if (log->ids.take != NULL && buf_ok(&log->body, NULL) == RC_OK &&
+            progress_read_id((struct slice){log->body.ptr + line, log->body.len - line - 1}, &id)) {
+            log->ids.take(log->ids.ctx, &id, log->body_at + line);
+        }
     }
 }
 
@@ -115,7 +125,7 @@ static struct progress_step step_of(const struct progress_log *log,
 
 static bool is_full(const struct progress_log *log, const struct progress_record *record)
 {
-    size_t bytes = 2 * (size_t)PROGRESS_LINE_BYTES_MAX +
+    size_t bytes = 2 * (size_t)PROGRESS_LINE_BYTES +
                    (record->ids.len > 0 ? (size_t)PROGRESS_IDS_BYTES_MAX : 0);
     return log->body.len + bytes > PROGRESS_GROUP_BYTES_MAX ||
            log->lines + 2 + PROGRESS_PARTS_MAX > PROGRESS_GROUP_LINES_MAX;
@@ -173,6 +183,9 @@ enum rc progress_log_seal(struct progress_log *log, struct err *err)
     memcpy(log->body.ptr, head, PROGRESS_HEAD_BYTES);
     log->sealed = log->body;
     log->sealed_waiting = log->waiting;
+    log->sealed_text = log->sealed.ptr;
+    log->sealed_bytes = log->sealed.len;
+    log->body_at += log->sealed.len;
     log->body = free_buf;
     keep_head(&log->body);
     log->lines = 0;
@@ -205,6 +218,29 @@ enum rc progress_log_commit(struct progress_log *log, struct err *err)
     enum rc rc = progress_log_write(log, err);
     rc = rc == RC_OK ? progress_log_seal(log, err) : rc;
     return rc == RC_OK ? progress_log_write(log, err) : rc;
+}
+
+bool progress_log_id(const struct progress_log *log, uint64_t at, char store[PROGRESS_LINE_BYTES],
+                     struct progress_id *out)
+{
+    uint64_t sealed_at = log->body_at - log->sealed_bytes;
+    size_t len = 0;
+    if (at >= log->body_at) {
+        size_t from = (size_t)(at - log->body_at);
+        len = from < log->body.len ? log->body.len - from : 0;
+        len = len < PROGRESS_LINE_BYTES ? len : PROGRESS_LINE_BYTES;
+        memcpy(store, len > 0 ? log->body.ptr + from : "", len);
+    } else if (at >= sealed_at) { /* perhaps another thread is writing it; its bytes stay */
+        size_t from = (size_t)(at - sealed_at);
+        len = log->sealed_bytes - from;
+        len = len < PROGRESS_LINE_BYTES ? len : PROGRESS_LINE_BYTES;
+        memcpy(store, log->sealed_text + from, len);
+    } else {
+        ssize_t got = pread(log->fd, store, PROGRESS_LINE_BYTES, (off_t)at);
+        len = got > 0 ? (size_t)got : 0;
+    }
+    const char *end = memchr(store, '\n', len);
+    return end != NULL && progress_read_id((struct slice){store, (size_t)(end - store)}, out);
 }
 
 size_t progress_log_waiting(const struct progress_log *log)
@@ -242,6 +278,7 @@ static enum rc go_on(struct progress_log *log, uint32_t total, const struct prog
     }
     log->chain = end->chain;
     log->at_s = (int64_t)end->at_s;
+    log->body_at = end->whole_bytes;
     return RC_OK;
 }
 
@@ -333,6 +370,7 @@ enum rc progress_log_open(int dirfd, uint32_t total, int64_t now_ns, const struc
         return err_set(err, RC_NOMEM, "progress: no memory");
     }
     enum rc rc = fs_open_append(dirfd, PROGRESS_FILE, PROGRESS_MODE, &log->fd, err);
+    log->ids = ids == NULL ? (struct progress_ids){NULL, NULL} : *ids;
     rc = rc == RC_OK ? recover(log, ids, &end, err) : rc;
     if (rc == RC_OK) {
         rc = log->table.entries == NULL ? begin(log, dirfd, total, err)

@@ -27,6 +27,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ enum {
     PROGRESS_TRIES_MAX = 255,
     PROGRESS_PARTS_MAX = 32, /* of a message, that receipts are told apart by: bits of an entry */
     PROGRESS_ID_BYTES_MAX = 64, /* of what the other side calls a part (SMPP 3.4 5.2.23) */
+    PROGRESS_LINE_BYTES = 200,  /* at most, with its newline */
     PROGRESS_GROUP_BYTES_MAX = 1024 * 1024 /* of one commit: about 20,000 results */
 };
 
@@ -97,9 +99,16 @@ void progress_table_release(struct progress_table *table);
 /* progress_table_sent - taken by the other side, whatever became of it then */
 uint32_t progress_table_sent(const struct progress_table *table);
 
-/* Who wants to know what the other side calls the parts of messages. */
+/* What the other side calls a part of a message. */
+struct progress_id {
+    uint32_t number;
+    uint32_t part;
+    struct slice id;
+};
+
+/* Who wants to know of each. at: where its line begins in the file */
 struct progress_ids {
-    void (*take)(void *ctx, uint32_t number, uint32_t part, struct slice id);
+    void (*take)(void *ctx, const struct progress_id *id, uint64_t at);
     void *ctx;
 };
 
@@ -146,7 +155,7 @@ struct progress_log;
  *
  * total    recipients in the list, 1..PROGRESS_RECIPIENTS_MAX (asserted)
  * now_ns   wall clock
- * ids      told every `id` that is read; NULL: nobody wants them
+ * ids      told every `id` that is read, and that is added later; NULL: nobody wants them
  * A torn tail is cut off. What was intended and has no result is recorded as uncertain (and
  * committed): ask the counts. A new file and its name are on disk.
  * Returns  RC_OK; RC_CORRUPT also: it is about another number of recipients; RC_PERM; RC_TEMP;
@@ -199,6 +208,16 @@ enum rc progress_log_commit(struct progress_log *log, struct err *err) MUST_CHEC
  */
 enum rc progress_log_seal(struct progress_log *log, struct err *err) MUST_CHECK;
 enum rc progress_log_write(struct progress_log *log, struct err *err) MUST_CHECK;
+
+/*
+ * progress_log_id - the `id` whose line begins at `at`, on disk or not yet
+ *
+ * store    what out->id points to
+ * Returns  false: there is none (any more)
+ * Cost     1 system call where it is on disk
+ */
+bool progress_log_id(const struct progress_log *log, uint64_t at, char store[PROGRESS_LINE_BYTES],
+                     struct progress_id *out);
 
 /* progress_log_waiting - records that are not committed yet */
 size_t progress_log_waiting(const struct progress_log *log);

@@ -15,12 +15,9 @@
 
 #include "delivery/progress.h"
 
-#include <stdbool.h>
-
 enum {
-    PROGRESS_HEAD_BYTES = 56,      /* "group 00000057 000003 0123456789abcdef 0123456789abcdef\n" */
-    PROGRESS_HEAD_HASHED = 39,     /* of it, before HEAD */
-    PROGRESS_LINE_BYTES_MAX = 200, /* with its newline */
+    PROGRESS_HEAD_BYTES = 56,  /* "group 00000057 000003 0123456789abcdef 0123456789abcdef\n" */
+    PROGRESS_HEAD_HASHED = 39, /* of it, before HEAD */
     PROGRESS_GROUP_LINES_MAX = 999999,
     PROGRESS_IDS_BYTES_MAX = PROGRESS_PARTS_MAX * (PROGRESS_ID_BYTES_MAX + 24) /* their lines */
 };
@@ -62,6 +59,9 @@ struct progress_end {
     uint64_t chain;       /* HEAD of the last */
     uint32_t at_s;
 };
+
+/* progress_read_id - a line of PROGRESS_ACT_ID, without its newline; false: it is none */
+bool progress_read_id(struct slice line, struct progress_id *out);
 
 /* progress_read - fold a file from its beginning; `table` is empty or becomes what was read. ids:
  * told of, or NULL */

@@ -36,6 +36,7 @@ struct reading {
     bool is_receipts;               /* `receipts`, read over what `progress` said */
     bool has_list;                  /* its first line was read */
     struct progress_end end;
+    uint64_t line_at; /* in the file, of the line that is read */
     bool has_time;
 };
 
@@ -71,6 +72,17 @@ static bool take_number(struct slice *text, uint32_t *out)
     text->len -= at;
     *out = (uint32_t)value;
     return at > 1;
+}
+
+bool progress_read_id(struct slice line, struct progress_id *out)
+{
+    bool is_id = take_word(&line, progress_kinds[PROGRESS_ACT_ID].word) &&
+                 take_number(&line, &out->number) && take_number(&line, &out->part) &&
+                 line.len > 1 && line.ptr[0] == ' ';
+    if (is_id) {
+        out->id = (struct slice){line.ptr + 1, line.len - 1};
+    }
+    return is_id;
 }
 
 static const char *read_list(struct reading *r, struct slice line, struct err *err)
@@ -112,8 +124,8 @@ static const char *take_step(struct reading *r, const struct progress_step *step
     }
     const char *fault = progress_apply(r->table, step);
     if (fault == NULL && step->act == PROGRESS_ACT_ID && rest.len > 1 && r->ids != NULL) {
-        r->ids->take(r->ids->ctx, step->number, step->first,
-                     (struct slice){rest.ptr + 1, rest.len - 1});
+        const struct progress_id id = {step->number, step->first, {rest.ptr + 1, rest.len - 1}};
+        r->ids->take(r->ids->ctx, &id, r->line_at);
     }
     return fault;
 }
@@ -160,7 +172,8 @@ static enum rc read_body(struct reading *r, struct slice body, uint32_t lines, s
     for (size_t at = 0; at < body.len; count++) {
         const char *end = memchr(body.ptr + at, '\n', body.len - at);
         size_t len = end == NULL ? body.len - at : (size_t)(end - (body.ptr + at));
-        const char *fault = end == NULL || len >= PROGRESS_LINE_BYTES_MAX
+        r->line_at = r->end.whole_bytes + PROGRESS_HEAD_BYTES + at;
+        const char *fault = end == NULL || len >= PROGRESS_LINE_BYTES
                                 ? "a line that does not end"
                                 : read_line(r, (struct slice){body.ptr + at, len}, err);
         if (fault != NULL && fault[0] == '\0') {
@@ -168,7 +181,7 @@ static enum rc read_body(struct reading *r, struct slice body, uint32_t lines, s
         }
         if (fault != NULL) {
             return err_set(err, RC_CORRUPT, "progress: byte %" PRIu64 ": %s; restore the file",
-                           r->end.whole_bytes + PROGRESS_HEAD_BYTES + at, fault);
+                           r->line_at, fault);
         }
         at += len + 1;
     }

@@ -658,17 +658,21 @@ static enum rc add_later(struct progress_log *log, enum progress_act act, uint32
 
 struct heard {
     struct buf text;
+    uint64_t at[32];
+    size_t count;
 };
 
-static void hear(void *ctx, uint32_t number, uint32_t part, struct slice id)
+static void hear(void *ctx, const struct progress_id *id, uint64_t at)
 {
     struct heard *heard = ctx;
-    buf_add_format(&heard->text, "%u/%u=%.*s ", number, part, (int)id.len, id.ptr);
+    assert_true(heard->count < sizeof heard->at / sizeof heard->at[0]);
+    heard->at[heard->count++] = at;
+    buf_add_format(&heard->text, "%u/%u=%.*s ", id->number, id->part, (int)id->id.len, id->id.ptr);
 }
 
 static void assert_ids(const struct folder *folder, const char *expected)
 {
-    struct heard heard = {BUF_EMPTY};
+    struct heard heard = {.text = BUF_EMPTY};
     const struct progress_ids ids = {hear, &heard};
     struct progress_log *log = NULL;
     assert_int_equal(progress_ids_read(folder->fd, &ids, NULL), RC_OK);
@@ -701,6 +705,55 @@ static void progress_log_add__sent_with_ids__they_are_read_back_as_given(void **
     assert_non_null(strstr(buf_text(&bytes), "\nsent 2 2\nid 2 2 m-3\nid 2 1 m-2\ntry 3 1\n"));
     buf_release(&bytes);
     assert_ids(folder, "1/1=m-1 2/2=m-3 2/1=m-2 3/1=0612345678 3/2=a@b ");
+}
+
+/* The id that is told is found where it is said to be, whatever has become of its group. */
+static void assert_found(const struct progress_log *log, const struct heard *heard)
+{
+    struct buf found = BUF_EMPTY;
+    for (size_t i = 0; i < heard->count; i++) {
+        char store[PROGRESS_LINE_BYTES];
+        struct progress_id id;
+        assert_true(progress_log_id(log, heard->at[i], store, &id));
+        buf_add_format(&found, "%u/%u=%.*s ", id.number, id.part, (int)id.id.len, id.id.ptr);
+    }
+    assert_string_equal(buf_text(&found), buf_text(&heard->text));
+    buf_release(&found);
+}
+
+static void progress_log_id__in_a_group_open_sealed_written_or_read_again__is_found(void **state)
+{
+    const struct folder *folder = *state;
+    struct heard heard = {.text = BUF_EMPTY};
+    const struct progress_ids ids = {hear, &heard};
+    struct progress_log *log = NULL;
+    assert_int_equal(progress_log_open(folder->fd, 6, AT, &ids, &log, NULL), RC_OK);
+    for (uint32_t n = 1; n <= 5; n++) {
+        assert_int_equal(add_sent(log, n, 2, "1 a-1 2 b-22"), RC_OK);
+        assert_found(log, &heard);
+        if (n % 2 == 0) {
+            assert_int_equal(progress_log_seal(log, NULL), RC_OK);
+            assert_found(log, &heard);
+            assert_int_equal(progress_log_write(log, NULL), RC_OK);
+            assert_found(log, &heard);
+        }
+    }
+    assert_int_equal(heard.count, 10);
+    commits(log);
+    progress_log_free(log);
+    heard.count = 0;
+    buf_clear(&heard.text);
+    assert_int_equal(progress_log_open(folder->fd, 6, AT, &ids, &log, NULL), RC_OK);
+    assert_int_equal(heard.count, 10);
+    assert_found(log, &heard);
+    assert_int_equal(add_sent(log, 6, 1, "1 c"), RC_OK);
+    assert_found(log, &heard);
+    char store[PROGRESS_LINE_BYTES];
+    struct progress_id id;
+    assert_false(progress_log_id(log, heard.at[0] + 1, store, &id));
+    assert_false(progress_log_id(log, heard.at[10] + 100, store, &id));
+    progress_log_free(log);
+    buf_release(&heard.text);
 }
 
 static void progress_log_add__receipts__delivered_is_who_got_all_parts(void **state)
@@ -869,6 +922,7 @@ int main(void)
         in_folder(progress_log_commit__sync_or_cut_fails__is_never_written_again),
         in_folder(progress_log_open__faults__are_told_and_leave_a_file_to_go_on_with),
         in_folder(progress_log_add__sent_with_ids__they_are_read_back_as_given),
+        in_folder(progress_log_id__in_a_group_open_sealed_written_or_read_again__is_found),
         in_folder(progress_log_add__receipts__delivered_is_who_got_all_parts),
         in_folder(progress_log_add__more_parts_than_are_told_apart__the_first_ones_tell),
         in_folder(progress_receipts__beside_a_worker_that_writes__both_count_once),
