@@ -266,32 +266,42 @@ static void send_all(struct trial *trial, struct transport *t)
                  (double)trial->of[VERDICT_SENT] / seconds, (double)clock() / CLOCKS_PER_SEC);
 }
 
-static void receipt(void *ctx, const struct smpp_receipt *told_of)
+static uint64_t receipt(void *ctx, const struct smpp_receipt *told_of)
 {
     static const char *const fates[] = {"under-way", "delivered", "failed"};
     (void)ctx;
     (void)printf("receipt %.*s %s %.*s\n", (int)told_of->id.len, told_of->id.ptr,
                  fates[told_of->fate], (int)told_of->to.len, told_of->to.ptr);
+    return SMPP_RECEIPT_NOW;
+}
+
+static void accepted(void *ctx, uint64_t number, uint32_t part, struct slice id)
+{
+    (void)ctx;
+    (void)number;
+    (void)part;
+    (void)id;
 }
 
 static enum rc open_trial(struct trial *trial, struct transport **out, struct err *err)
 {
     const struct smtp_options *smtp = &trial->smtp;
-    const struct smpp_options smpp = {.host = smtp->host,
-                                      .port = smtp->port,
-                                      .is_plain = smtp->tls == SMTP_TLS_NONE,
-                                      .ca_pem = smtp->ca_pem,
-                                      .client_pem = smtp->client_pem,
-                                      .client_key_pem = smtp->client_key_pem,
-                                      .system_id = smtp->user,
-                                      .password = smtp->password,
-                                      .addresses = smtp->addresses,
-                                      .connections = smtp->connections,
-                                      .window = trial->window,
-                                      .queue = smtp->queue,
-                                      .rate = smtp->rate,
-                                      .timeout_ns = smtp->timeout_ns,
-                                      .receipt = trial->has_receipts ? receipt : NULL};
+    const struct smpp_options smpp = {
+        .host = smtp->host,
+        .port = smtp->port,
+        .is_plain = smtp->tls == SMTP_TLS_NONE,
+        .ca_pem = smtp->ca_pem,
+        .client_pem = smtp->client_pem,
+        .client_key_pem = smtp->client_key_pem,
+        .system_id = smtp->user,
+        .password = smtp->password,
+        .addresses = smtp->addresses,
+        .connections = smtp->connections,
+        .window = trial->window,
+        .queue = smtp->queue,
+        .rate = smtp->rate,
+        .timeout_ns = smtp->timeout_ns,
+        .receipts = {.are_wanted = trial->has_receipts, .accepted = accepted, .receipt = receipt}};
     return trial->is_smpp ? smpp_open(&smpp, out, err) : smtp_open(smtp, out, err);
 }
 

@@ -79,7 +79,7 @@ static void view(const void *session, struct wires_view *out)
                                               [SMPP_OVER] = WIRES_OVER};
     const struct smpp_session *smpp = session;
     *out = (struct wires_view){.phase = phases[smpp->phase],
-                               .is_idle = smpp_session_is_idle(smpp),
+                               .is_idle = smpp_session_is_idle(smpp) && !smpp->settings->is_staying,
                                .is_leaving = smpp->is_leaving,
                                .is_worn = smpp->sequence > SEQUENCE_MAX,
                                .has_output = smpp->out.len > smpp->out_at,
@@ -176,8 +176,7 @@ static enum rc set_up(struct smpp *smpp, const struct smpp_options *options, str
         .password = slice_of(smpp->password),
         .window = options->window,
         .timeout_ns = options->timeout_ns > 0 ? options->timeout_ns : TIMEOUT_NS,
-        .receipt = options->receipt,
-        .receipt_ctx = options->receipt_ctx};
+        .receipts = options->receipts};
     return rc == RC_OK ? wires_open(&smpp->wires, &PROTOCOL, &wires, err) : rc;
 }
 
@@ -203,4 +202,35 @@ enum rc smpp_open(const struct smpp_options *options, struct transport **out, st
     }
     *out = (struct transport *)(void *)smpp; /* its first member */
     return RC_OK;
+}
+
+/* ---- receipts ---- */
+
+static struct smpp *smpp_of(struct transport *t)
+{
+    return (struct smpp *)(void *)t;
+}
+
+void smpp_kept(struct transport *t, uint64_t number)
+{
+    struct wires *wires = &smpp_of(t)->wires;
+    struct err why = {""};
+    for (unsigned int i = 0; i < wires->connections_max; i++) {
+        const struct wires_connection *connection = &wires->connections[i];
+        if (connection->is_open && connection->has_session) {
+            /* Of a peer that does not read, what is not answered comes again. */
+            (void)!smpp_session_kept(connection->session, number, &why);
+            wires->is_busy = true;
+        }
+    }
+}
+
+void smpp_stay(struct transport *t)
+{
+    smpp_of(t)->settings.is_staying = true;
+}
+
+bool smpp_is_bound(const struct transport *t)
+{
+    return ((const struct smpp *)(const void *)t)->wires.ready > 0;
 }

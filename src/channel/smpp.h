@@ -35,10 +35,7 @@ struct smpp_options {
     unsigned int rate;                     /* messages a second at most; 0: no limit */
     struct share *share; /* of rate and connections, with others; borrowed. NULL: nobody else */
     int64_t timeout_ns;  /* longest wait for an answer; 0: 30 s */
-    /* called with each delivery receipt while transport_run runs; NULL: none is asked for, and what
-     * comes all the same is acknowledged and forgotten */
-    void (*receipt)(void *ctx, const struct smpp_receipt *receipt);
-    void *receipt_ctx;
+    struct smpp_receipts receipts; /* `receipt` NULL: those that come are answered and forgotten */
 };
 
 /*
@@ -49,5 +46,15 @@ struct smpp_options {
  */
 enum rc smpp_open(const struct smpp_options *options, struct transport **out,
                   struct err *err) MUST_CHECK;
+
+/* smpp_kept - receipts up to this number are on disk: they are answered during the next run */
+void smpp_kept(struct transport *t, uint64_t number);
+
+/* smpp_stay - connections stay though there is nothing to send, for receipts, until the transport
+ * is closed */
+void smpp_stay(struct transport *t);
+
+/* smpp_is_bound - a receipt can come: there is a connection, and it is set up */
+bool smpp_is_bound(const struct transport *t);
 
 #endif

@@ -220,7 +220,8 @@ static enum rc submit(struct smpp_session *session, struct smpp_message *message
 {
     struct sms_part part = {.len = 0};
     uint8_t number = take_part(message, &part);
-    bool is_last = number == parts_of(message);
+    const struct smpp_receipts *receipts = &session->settings->receipts;
+    bool is_told = receipts->are_wanted && number <= SMPP_RECEIPTS_PARTS_MAX;
     struct smpp_pdu pdu = {.kind = SMPP_submit_sm, .sequence = smpp_next_sequence(session)};
     struct smpp_sm *sm = &pdu.body.sm;
     put_sender(message->out.from, sm);
@@ -228,7 +229,7 @@ static enum rc submit(struct smpp_session *session, struct smpp_message *message
     sm->dest_addr_npi = 1;
     sm->destination_addr = message->to;
     sm->esm_class = part.has_header ? ESM_HAS_HEADER : 0;
-    sm->registered_delivery = session->settings->receipt != NULL && is_last ? RECEIPT_WANTED : 0;
+    sm->registered_delivery = is_told ? RECEIPT_WANTED : 0;
     sm->data_coding = message->cutter.measure.encoding == SMS_GSM ? CODING_DEFAULT : CODING_UCS2;
     sm->short_message = (struct slice){(const char *)part.bytes, part.len};
     enum rc rc = smpp_say(session, &pdu, err);
@@ -335,19 +336,15 @@ static bool is_for_later(struct smpp_message *message, uint32_t status)
 static void accept(struct smpp_session *session, struct smpp_message *message, uint8_t part,
                    const struct smpp_pdu *answer)
 {
+    const struct smpp_receipts *receipts = &session->settings->receipts;
     struct slice id = answer->body.sm_resp.message_id;
     message->accepted++;
     session->pause_ns = 0;
-    if (part == parts_of(message)) {
-        size_t len = 0;
-        for (size_t i = 0; i < id.len && len < SMPP_ID_BYTES_MAX; i++) {
-            message->id[len] = '?';
-            if (id.ptr[i] > ' ' && id.ptr[i] < 0x7F) {
-                message->id[len] = id.ptr[i];
-            }
-            len++;
-        }
-        message->id[len] = '\0';
+    if (part == parts_of(message) && !smpp_id_copy(id, message->id)) {
+        message->id[0] = '\0';
+    }
+    if (receipts->are_wanted && part <= SMPP_RECEIPTS_PARTS_MAX) {
+        receipts->accepted(receipts->ctx, message->out.number, part, id);
     }
 }
 

@@ -73,9 +73,26 @@ bool smpp_receipt_read(const struct smpp_pdu *deliver_sm, struct smpp_receipt *o
     }
     *out = (struct smpp_receipt){.id = id.len > 0 ? id : word_of(text, "id:"),
                                  .to = sm->source_addr,
-                                 .state = word_of(text, "stat:")};
+                                 .state = word_of(text, "stat:"),
+                                 .error = word_of(text, "err:")};
     out->fate = deliver_sm->tlv.message_state.len == 1
                     ? fate_of_state((unsigned char)deliver_sm->tlv.message_state.ptr[0])
                     : fate_of_word(out->state);
     return out->id.len > 0;
+}
+
+bool smpp_id_copy(struct slice id, char out[SMPP_ID_BYTES_MAX + 1])
+{
+    if (id.len == 0 || id.len > SMPP_ID_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < id.len; i++) {
+        bool is_plain = id.ptr[i] > ' ' && id.ptr[i] < 0x7F;
+        out[i] = '?';
+        if (is_plain) {
+            out[i] = id.ptr[i];
+        }
+    }
+    out[id.len] = '\0';
+    return true;
 }

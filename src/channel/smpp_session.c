@@ -78,6 +78,7 @@ void smpp_session_begin(struct smpp_session *session, const struct smpp_settings
     session->phase = SMPP_BINDING;
     session->in = BUF_EMPTY;
     session->out = BUF_EMPTY;
+    session->debts = BUF_EMPTY;
     session->heard_ns = now_ns;
     session->has_secret = true;
     bind.body.bind.system_id = settings->system_id;
@@ -95,6 +96,7 @@ void smpp_session_release(struct smpp_session *session)
     }
     buf_release(&session->in);
     buf_release(&session->out);
+    buf_release(&session->debts);
 }
 
 static enum rc unbind_if_over(struct smpp_session *session, int64_t now_ns, struct err *err)
@@ -149,19 +151,66 @@ static enum rc take_answer(struct smpp_session *session, const struct smpp_pdu *
     return RC_OK;
 }
 
+/* When a deliver_sm is answered, and how; false: not now. A message from a person is for nobody
+ * here: the peer need not bring it again. */
+static bool take_receipt(struct smpp_session *session, const struct smpp_pdu *pdu,
+                         struct smpp_pdu *answer)
+{
+    const struct smpp_receipts *receipts = &session->settings->receipts;
+    struct smpp_receipt receipt;
+    uint64_t number = SMPP_RECEIPT_NOW;
+    if (receipts->receipt != NULL && smpp_receipt_read(pdu, &receipt)) {
+        number = receipts->receipt(receipts->ctx, &receipt);
+    }
+    if (number != SMPP_RECEIPT_NOW && number != SMPP_RECEIPT_LATER) {
+        const struct smpp_debt debt = {number, pdu->sequence};
+        buf_add(&session->debts, &debt, sizeof debt);
+        return false;
+    }
+    answer->kind = SMPP_deliver_sm_resp;
+    answer->status = number == SMPP_RECEIPT_LATER ? SMPP_ESME_RX_T_APPN : SMPP_ESME_ROK;
+    return true;
+}
+
+/* What was answered is taken out of the debts, where that is worth a move. */
+static void forget_answered(struct smpp_session *session)
+{
+    size_t left = session->debts.len - session->debts_at;
+    if (session->debts_at > left) {
+        memmove(session->debts.ptr, session->debts.ptr + session->debts_at, left);
+        session->debts.len = left;
+        session->debts_at = 0;
+    }
+}
+
+enum rc smpp_session_kept(struct smpp_session *session, uint64_t number, struct err *err)
+{
+    enum rc rc = buf_ok(&session->debts, err);
+    while (rc == RC_OK && session->debts_at < session->debts.len) {
+        struct smpp_debt debt;
+        memcpy(&debt, session->debts.ptr + session->debts_at, sizeof debt);
+        if (debt.number > number) {
+            break;
+        }
+        const struct smpp_pdu answer = {.kind = SMPP_deliver_sm_resp, .sequence = debt.sequence};
+        rc = smpp_say(session, &answer, err);
+        session->debts_at += sizeof debt;
+    }
+    forget_answered(session);
+    return rc;
+}
+
 static enum rc take_request(struct smpp_session *session, const struct smpp_pdu *pdu,
                             struct err *err)
 {
     struct smpp_pdu answer = {.kind = SMPP_generic_nack, .sequence = pdu->sequence};
-    struct smpp_receipt receipt;
     switch (pdu->kind) {
     case SMPP_enquire_link:
         answer.kind = SMPP_enquire_link_resp;
         break;
     case SMPP_deliver_sm:
-        answer.kind = SMPP_deliver_sm_resp;
-        if (session->settings->receipt != NULL && smpp_receipt_read(pdu, &receipt)) {
-            session->settings->receipt(session->settings->receipt_ctx, &receipt);
+        if (!take_receipt(session, pdu, &answer)) {
+            return buf_ok(&session->debts, err);
         }
         break;
     case SMPP_unbind:

@@ -30,18 +30,23 @@ enum {
     SMPP_FLIGHTS = 2048, /* sequence numbers between the oldest without an answer and the newest; a
                             power of two above the window */
     SMPP_OUT_BYTES_MAX = 1024 * 1024, /* answers that a peer does not read: it is let go */
-    SMPP_ID_BYTES_MAX = 64
+    SMPP_RECEIPTS_PARTS_MAX = 32      /* of a message, that a receipt is asked for */
 };
 
 /* For all sessions of a transport; borrowed. */
 struct smpp_settings {
-    struct slice system_id; /* at most 15 bytes */
-    struct slice password;  /* at most 8 */
-    unsigned int window;    /* 1..SMPP_WINDOW_MAX */
-    int64_t timeout_ns;     /* longest wait for an answer */
-    /* called with each receipt, during smpp_session_feed; NULL: none is asked for */
-    void (*receipt)(void *ctx, const struct smpp_receipt *receipt);
-    void *receipt_ctx;
+    struct slice system_id;        /* at most 15 bytes */
+    struct slice password;         /* at most 8 */
+    unsigned int window;           /* 1..SMPP_WINDOW_MAX */
+    int64_t timeout_ns;            /* longest wait for an answer */
+    bool is_staying;               /* nothing to send is no reason to leave */
+    struct smpp_receipts receipts; /* `receipt` NULL: nobody wants them */
+};
+
+/* A receipt that is not answered yet. */
+struct smpp_debt {
+    uint64_t number; /* smpp_receipts.receipt's */
+    uint32_t sequence;
 };
 
 enum smpp_phase { SMPP_BINDING, SMPP_BOUND, SMPP_UNBINDING, SMPP_OVER };
@@ -94,6 +99,8 @@ struct smpp_session {
     struct buf in;        /* a PDU that has not come whole */
     struct buf out;       /* to be written */
     size_t out_at;        /* of it was written */
+    struct buf debts;     /* of struct smpp_debt, in the order of their numbers */
+    size_t debts_at;      /* of it was answered */
     uint64_t written_total;
     unsigned int cursor; /* where a free place is looked for */
     struct smpp_message messages[SMPP_WINDOW_MAX + 1];
@@ -143,6 +150,11 @@ int64_t smpp_session_deadline_ns(const struct smpp_session *session);
 /* smpp_session_recall - messages that wait for the end of a pause get their verdict as if the
  * connection had broken */
 void smpp_session_recall(struct smpp_session *session);
+
+/* smpp_session_kept - receipts up to this number are kept: answered. Returns as smpp_session_feed
+ */
+enum rc smpp_session_kept(struct smpp_session *session, uint64_t number,
+                          struct err *err) MUST_CHECK;
 
 /* smpp_session_leave - no more messages; unbind once those under way are through. Returns as
  * smpp_session_feed. */

@@ -237,6 +237,118 @@ static void smpp_receipt_read__as_peers_write_it__names_message_and_fate(void **
     assert_false(smpp_receipt_read(&pdu, &receipt));
 }
 
+static void smpp_id_copy__what_can_be_no_id__is_none(void **state)
+{
+    (void)state;
+    char out[SMPP_ID_BYTES_MAX + 1];
+    char long_id[SMPP_ID_BYTES_MAX + 1];
+    memset(long_id, '7', sizeof long_id);
+    assert_true(smpp_id_copy((struct slice){long_id, SMPP_ID_BYTES_MAX}, out));
+    assert_int_equal(strlen(out), SMPP_ID_BYTES_MAX);
+    assert_false(smpp_id_copy((struct slice){long_id, SMPP_ID_BYTES_MAX + 1}, out));
+    assert_false(smpp_id_copy((struct slice){NULL, 0}, out));
+    assert_true(smpp_id_copy(SLICE_LITERAL("a\0b c\x7f\xff\n"), out));
+    assert_string_equal(out, "a?b?c???");
+}
+
+static void smpp_receipt_read__without_what_it_needs__is_none_or_undecided(void **state)
+{
+    (void)state;
+    struct smpp_receipt receipt;
+    struct smpp_pdu pdu = told("stat:DELIVRD");
+    assert_false(smpp_receipt_read(&pdu, &receipt)); /* of which message */
+    pdu = told("id: stat:DELIVRD");
+    assert_false(smpp_receipt_read(&pdu, &receipt));
+    pdu = told("");
+    assert_false(smpp_receipt_read(&pdu, &receipt));
+    pdu = told("id:7");
+    assert_true(smpp_receipt_read(&pdu, &receipt));
+    assert_int_equal(receipt.fate, SMPP_FATE_UNDER_WAY);
+    assert_int_equal(receipt.error.len, 0);
+    pdu = told("id:7 stat:delivrd");
+    assert_true(smpp_receipt_read(&pdu, &receipt));
+    assert_int_equal(receipt.fate, SMPP_FATE_UNDER_WAY); /* no word of SMPP */
+    pdu = told("xid:8 id:7 stat:REJECTD err:0B");
+    assert_true(smpp_receipt_read(&pdu, &receipt));
+    assert_true(slice_equal_text(receipt.id, "7"));
+    assert_true(slice_equal_text(receipt.error, "0B"));
+    assert_int_equal(receipt.fate, SMPP_FATE_FAILED);
+    static const struct {
+        char state;
+        enum smpp_fate fate;
+    } states[] = {{0, SMPP_FATE_UNDER_WAY}, {1, SMPP_FATE_UNDER_WAY}, {2, SMPP_FATE_DELIVERED},
+                  {3, SMPP_FATE_FAILED},    {4, SMPP_FATE_FAILED},    {5, SMPP_FATE_FAILED},
+                  {6, SMPP_FATE_UNDER_WAY}, {7, SMPP_FATE_UNDER_WAY}, {8, SMPP_FATE_FAILED},
+                  {9, SMPP_FATE_UNDER_WAY}};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        pdu.tlv.message_state = (struct slice){&states[i].state, 1}; /* before the text */
+        assert_true(smpp_receipt_read(&pdu, &receipt));
+        assert_int_equal(receipt.fate, states[i].fate);
+    }
+    pdu.tlv.message_state = SLICE_LITERAL("\x02\x02"); /* none: the text counts */
+    assert_true(smpp_receipt_read(&pdu, &receipt));
+    assert_int_equal(receipt.fate, SMPP_FATE_FAILED);
+    pdu.tlv.receipted_message_id = SLICE_LITERAL("\0\0");
+    assert_true(smpp_receipt_read(&pdu, &receipt));
+    assert_true(slice_equal_text(receipt.id, "7"));
+    pdu.tlv.receipted_message_id = SLICE_LITERAL("9\0");
+    assert_true(smpp_receipt_read(&pdu, &receipt));
+    assert_true(slice_equal_text(receipt.id, "9"));
+}
+
+/* A deliver_sm with all that a receipt can have */
+static struct buf receipt_bytes(void)
+{
+    struct buf out = BUF_EMPTY;
+    struct smpp_pdu pdu = told("id:0a-7 sub:001 stat:UNDELIV err:001 text:id:9");
+    pack(&pdu, &out);
+    buf_add(&out, "\0\x1e\0\x05m-17\0", 9);
+    buf_add(&out, "\x04\x27\0\x01\x02", 5);
+    buf_add(&out, "\x04\x24\0\x08id:9 x\0z", 12);
+    out.ptr[2] = (char)(out.len >> 8);
+    out.ptr[3] = (char)out.len;
+    return out;
+}
+
+static bool is_inside(struct slice text, const char *bytes, size_t len)
+{
+    return text.len == 0 || (text.ptr >= bytes && text.ptr + text.len <= bytes + len);
+}
+
+static void smpp_receipt_read__mutated__stays_inside(void **state)
+{
+    (void)state;
+    unsigned int seed = 23;
+    size_t taken = 0;
+    struct buf whole = receipt_bytes();
+    for (int round = 0; round < 200000; round++) {
+        char *copy = malloc(whole.len);
+        char id[SMPP_ID_BYTES_MAX + 1];
+        struct smpp_pdu pdu;
+        struct smpp_receipt receipt;
+        size_t used = 0;
+        assert_non_null(copy);
+        memcpy(copy, whole.ptr, whole.len);
+        for (int i = 0; i < 1 + round % 5; i++) {
+            seed = seed * 1103515245U + 12345U;
+            size_t at = SMPP_HEADER_BYTES + (seed >> 16) % (whole.len - SMPP_HEADER_BYTES);
+            copy[at] = (char)(seed >> 8);
+        }
+        if (smpp_parse((struct slice){copy, whole.len}, &pdu, &used, NULL) == RC_OK &&
+            smpp_receipt_read(&pdu, &receipt)) {
+            taken++;
+            assert_true(receipt.id.len > 0 && is_inside(receipt.id, copy, whole.len));
+            assert_true(is_inside(receipt.state, copy, whole.len));
+            assert_true(is_inside(receipt.error, copy, whole.len));
+            assert_true(is_inside(receipt.to, copy, whole.len));
+            assert_true(!smpp_id_copy(receipt.id, id) || strlen(id) == receipt.id.len);
+        }
+        free(copy);
+    }
+    assert_true(taken > 10000);
+    buf_release(&whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +360,9 @@ int main(void)
         cmocka_unit_test(smpp_parse__answers_without_body_and_unknown_commands__are_taken),
         cmocka_unit_test(smpp_parse__optional_parts__are_kept_or_passed_over),
         cmocka_unit_test(smpp_parse__mutated__stays_inside),
+        cmocka_unit_test(smpp_id_copy__what_can_be_no_id__is_none),
+        cmocka_unit_test(smpp_receipt_read__without_what_it_needs__is_none_or_undecided),
+        cmocka_unit_test(smpp_receipt_read__mutated__stays_inside),
         cmocka_unit_test(smpp_receipt_read__as_peers_write_it__names_message_and_fate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,8 @@ struct scene {
     char texts[VERDICTS_MAX][200];
     size_t count;
     size_t receipts;
+    uint64_t answer; /* to the next receipt */
+    struct buf accepted;
     int64_t now;
     struct buf heard; /* PDUs that the session said */
     struct err err;
@@ -31,10 +33,21 @@ static void told(void *ctx, const struct verdict_report *report)
     scene->told[scene->count++] = *report;
 }
 
-static void count_receipt(void *ctx, const struct smpp_receipt *receipt)
+static void note_accepted(void *ctx, uint64_t number, uint32_t part, struct slice id)
 {
+    struct scene *scene = ctx;
+    buf_add_format(&scene->accepted, "%u/%u=%.*s ", (unsigned int)number, part, (int)id.len,
+                   id.ptr);
+}
+
+static uint64_t count_receipt(void *ctx, const struct smpp_receipt *receipt)
+{
+    struct scene *scene = ctx;
     (void)receipt;
-    ((struct scene *)ctx)->receipts++;
+    scene->receipts++;
+    return scene->answer == SMPP_RECEIPT_NOW || scene->answer == SMPP_RECEIPT_LATER
+               ? scene->answer
+               : scene->answer++;
 }
 
 /* The session's output, written to the peer as far as `most` bytes. */
@@ -92,12 +105,13 @@ static struct scene *begin(unsigned int window)
     struct scene *scene = calloc(1, sizeof *scene);
     assert_non_null(scene);
     scene->now = 100 * SECOND;
-    scene->settings = (struct smpp_settings){.system_id = SLICE_LITERAL("shop"),
-                                             .password = SLICE_LITERAL("secret"),
-                                             .window = window,
-                                             .timeout_ns = 10 * SECOND,
-                                             .receipt = count_receipt,
-                                             .receipt_ctx = scene};
+    scene->settings = (struct smpp_settings){
+        .system_id = SLICE_LITERAL("shop"),
+        .password = SLICE_LITERAL("secret"),
+        .window = window,
+        .timeout_ns = 10 * SECOND,
+        .receipts = {
+            .ctx = scene, .are_wanted = true, .accepted = note_accepted, .receipt = count_receipt}};
     smpp_session_begin(&scene->session, &scene->settings, told, scene, scene->now);
     return scene;
 }
@@ -119,6 +133,7 @@ static void end(struct scene *scene)
 {
     smpp_session_release(&scene->session);
     buf_release(&scene->heard);
+    buf_release(&scene->accepted);
     free(scene);
 }
 
@@ -187,18 +202,19 @@ static void smpp_session__all_parts_accepted_in_any_order__is_sent_once(void **s
     struct smpp_pdu first = next(scene);
     assert_int_equal(first.body.sm.esm_class, 0x40);
     assert_int_equal(first.body.sm.short_message.len, 6 + 153);
-    assert_int_equal(first.body.sm.registered_delivery, 0);
+    assert_int_equal(first.body.sm.registered_delivery, 1);
     assert_true(slice_equal_text(first.body.sm.destination_addr, "33612345678"));
     uint32_t first_sequence = first.sequence;
     struct smpp_pdu second = next(scene);
     assert_int_equal(second.body.sm.short_message.len, 6 + 8);
-    assert_int_equal(second.body.sm.registered_delivery, 1); /* the receipt of the last tells */
+    assert_int_equal(second.body.sm.registered_delivery, 1); /* it is there when both are */
     assert_int_equal(say(scene, SMPP_submit_sm_resp, second.sequence, 0), RC_OK);
     assert_int_equal(scene->count, 0);
     assert_int_equal(say(scene, SMPP_submit_sm_resp, first_sequence, 0), RC_OK);
     assert_int_equal(scene->count, 1);
     assert_told(scene, 0, 1, VERDICT_SENT);
     assert_string_equal(scene->texts[0], "m-1");
+    assert_string_equal(buf_text(&scene->accepted), "1/2=m-1 1/1=m-1 ");
     assert_int_equal(say(scene, SMPP_submit_sm_resp, first_sequence, 0), RC_OK); /* once more */
     assert_int_equal(scene->count, 1);
     assert_true(smpp_session_is_idle(&scene->session));
@@ -449,6 +465,52 @@ static void smpp_session__requests_of_the_peer__are_answered_at_once(void **stat
     end(scene);
 }
 
+static void smpp_session__receipts__are_answered_when_they_are_kept(void **state)
+{
+    (void)state;
+    struct scene *scene = bound(2);
+    scene->answer = 7;
+    for (uint32_t sequence = 41; sequence <= 43; sequence++) {
+        assert_int_equal(say(scene, SMPP_deliver_sm, sequence, 0), RC_OK);
+    }
+    assert_int_equal(next(scene).kind, SMPP_UNKNOWN);
+    assert_int_equal(smpp_session_kept(&scene->session, 6, NULL), RC_OK);
+    assert_int_equal(next(scene).kind, SMPP_UNKNOWN);
+    assert_int_equal(smpp_session_kept(&scene->session, 8, NULL), RC_OK);
+    for (uint32_t sequence = 41; sequence <= 42; sequence++) {
+        struct smpp_pdu answer = next(scene);
+        assert_int_equal(answer.kind, SMPP_deliver_sm_resp);
+        assert_int_equal(answer.status, 0);
+        assert_int_equal(answer.sequence, sequence);
+    }
+    assert_int_equal(next(scene).kind, SMPP_UNKNOWN);
+    scene->answer = SMPP_RECEIPT_LATER; /* no room: refused for now, before those that wait */
+    assert_int_equal(say(scene, SMPP_deliver_sm, 44, 0), RC_OK);
+    struct smpp_pdu answer = next(scene);
+    assert_int_equal(answer.kind, SMPP_deliver_sm_resp);
+    assert_int_equal(answer.status, SMPP_ESME_RX_T_APPN);
+    assert_int_equal(answer.sequence, 44);
+    assert_int_equal(smpp_session_kept(&scene->session, 100, NULL), RC_OK);
+    assert_int_equal(next(scene).sequence, 43);
+    assert_int_equal(smpp_session_kept(&scene->session, 100, NULL), RC_OK);
+    assert_int_equal(next(scene).kind, SMPP_UNKNOWN);
+    assert_int_equal(scene->receipts, 4);
+    end(scene);
+}
+
+static void smpp_session__receipts_not_wanted__are_not_asked_for(void **state)
+{
+    (void)state;
+    struct scene *scene = bound(2);
+    scene->settings.receipts.are_wanted = false;
+    offer(scene, 1, "33612345678", "a");
+    struct smpp_pdu one = next(scene);
+    assert_int_equal(one.body.sm.registered_delivery, 0);
+    assert_int_equal(say(scene, SMPP_submit_sm_resp, one.sequence, 0), RC_OK);
+    assert_string_equal(buf_text(&scene->accepted), "");
+    end(scene);
+}
+
 static void smpp_session__peer_unbinds__answers_come_in_and_it_is_over(void **state)
 {
     (void)state;
@@ -531,6 +593,8 @@ int main(void)
         cmocka_unit_test(smpp_session__enquire_link_without_answer__is_over),
         cmocka_unit_test(smpp_session_end__by_how_far_each_message_was__tells_it),
         cmocka_unit_test(smpp_session__requests_of_the_peer__are_answered_at_once),
+        cmocka_unit_test(smpp_session__receipts__are_answered_when_they_are_kept),
+        cmocka_unit_test(smpp_session__receipts_not_wanted__are_not_asked_for),
         cmocka_unit_test(smpp_session__peer_unbinds__answers_come_in_and_it_is_over),
         cmocka_unit_test(smpp_session_leave__with_messages__unbinds_after_the_last),
         cmocka_unit_test(smpp_session_feed__garbage__ends_it_or_is_answered),
