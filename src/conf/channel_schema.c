@@ -136,6 +136,10 @@ static const struct schema_row SMS_ROWS[] = {
     ROW_PASSWORD,
     {"window", SCHEMA_INT32, 0, AT(house_channel, window), .initial = "32", .min = 1, .max = 1000,
      .doc = "Parts without an answer at once, on each connection."},
+    {"receipts_wait", SCHEMA_DURATION, 0, AT(house_channel, receipts_wait_ns), .initial = "1m",
+     .doc =
+         "How long after the last message the connection stays open for delivery receipts, where "
+         "some are missing. Later ones come with the next delivery of the channel."},
     {"sender", SCHEMA_TEXT, 0, AT(house_channel, sender), .min = 1, .max = 64,
      .doc = "Sender that is shown: a number, a short code, or up to 11 letters and digits. Without "
             "it: the one that the SMSC gives."},

@@ -221,7 +221,8 @@ struct house_channel {
     int64_t rate; /* messages a second, 0: no limit */
     int64_t timeout_ns;
     int64_t retry_for_ns;
-    int uncertain; /* enum house_uncertain */
+    int64_t receipts_wait_ns; /* sms */
+    int uncertain;            /* enum house_uncertain */
     struct house_dkim dkim;
     struct house_unsubscribe unsubscribe;
 };

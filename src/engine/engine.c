@@ -343,6 +343,7 @@ static enum rc open_parts(struct engine *engine, struct err *err)
         rc = sends_open(engine, err);
         rc = rc == RC_OK ? proofs_open(engine, err) : rc;
         rc = rc == RC_OK ? feedbacks_open(engine, err) : rc;
+        receipts_look(engine); /* what a crash left */
     }
     if (rc == RC_OK) {
         int watch = -1; /* both last as long as the loop */
@@ -393,7 +394,7 @@ static bool has_queued(const struct engine *engine)
 {
     return engine->advance.first != NULL || engine->publish.first != NULL ||
            engine->book.first != NULL || engine->taken_count > 0 || engine->extracted_count > 0 ||
-           proofs_waiting(engine) > 0;
+           proofs_waiting(engine) > 0 || receipts_are_waiting(engine);
 }
 
 /* Something is queued, but only to become a larger group. */
@@ -429,6 +430,7 @@ static void turn(struct engine *engine)
     works_commit(engine, now_ns);
     proofs_commit(engine, now_ns);
     sends_commit(engine, now_ns);
+    receipts_turn(engine, now_ns);
     feedbacks_scan(engine, now_ns);
     doors_scan_approved(engine, now_ns);
     doors_scan_inbox(engine, now_ns);

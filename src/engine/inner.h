@@ -7,6 +7,7 @@
  *     proofs.c  workers that make the lists of proofs
  *     feedback.c  outbox/feedback: what came back of messages
  *     sends.c   send workers, and what becomes of them
+ *     receipts.c  what their sessions heard of other deliveries
  *     due.c     what each delivery's state asks for
  *     status.c  run/status.json, run/metrics.prom
  */
@@ -62,6 +63,8 @@ struct engine {
     struct crew *crew;
     struct proofs *proofs;
     struct feedbacks *feedbacks;
+    bool is_receipts_due;                  /* a pass through outbox/receipts is under way */
+    char receipts_after[ID_BYTES_MAX + 1]; /* of it, the last file that was looked at */
     struct sends *sends; /* have a crew of their own: they last long and mostly wait */
     struct stage_env env;
     int64_t started_ns;
@@ -166,7 +169,18 @@ int64_t feedbacks_next_ns(const struct engine *engine);
 bool feedbacks_is_settling(const struct engine *engine);
 void feedbacks_release(struct engine *engine);
 
+/* receipts.c */
+/* receipts_look - files of outbox/receipts may have lines to be taken over: look at all again */
+void receipts_look(struct engine *engine);
+/* receipts_turn - take one of them over */
+void receipts_turn(struct engine *engine, int64_t now_ns);
+bool receipts_are_waiting(const struct engine *engine);
+
 /* sends.c */
+/* sends_has - a worker is at work for this delivery, or stays for its receipts; sends_has_channel -
+ * for any of a channel */
+bool sends_has(const struct engine *engine, const char *id);
+bool sends_has_channel(const struct engine *engine, int channel);
 enum rc sends_open(struct engine *engine, struct err *err) MUST_CHECK;
 void sends_start(struct engine *engine, int64_t now_ns);
 void sends_commit(struct engine *engine, int64_t now_ns);

@@ -14,6 +14,7 @@
 #include "sys/log.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@ enum { SENT_MAX = 64 };
 #define RECALL_PAUSE_NS (45 * NS_PER_SECOND)
 #define SEND_PAUSE_NS NS_PER_SECOND /* after a fault, or from a relay that is away: doubled */
 #define SEND_PAUSES 8               /* times: to some four minutes */
+#define LISTENER_PAUSE_NS (NS_PER_SECOND / 10) /* until one that was asked to end is gone */
 
 /* What a send worker reads beside its delivery: the resolver's files, each where it leads, and the
  * system's trusted certificates. Not all of /etc: our own keys may lie there. */
@@ -34,12 +36,30 @@ static const char *const SYSTEM_PLACES[] = {
     "/etc/gai.conf",       "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
     "/etc/ca-certificates"};
 
+struct post;
+
+/* Two jobs of one worker: to send, and to stay for receipts. */
+struct post_job {
+    struct post *post;
+    bool is_open; /* given to the worker, and not settled */
+    bool is_told; /* it has reported it */
+};
+
+struct post {
+    struct send *send;
+    struct post_job work;
+    struct post_job listen;
+    char listen_id[ID_BYTES_MAX + 16]; /* no delivery has such an id */
+    struct post *next;
+};
+
 struct sends {
     struct crew *crew;
     struct crew_kind kind;
     struct places *places;
     struct item_queue waiting[HOUSE_CHANNELS]; /* for a place of their channel */
-    struct send *ended[SENT_MAX];              /* reported, to be settled */
+    struct post *posts;
+    struct post_job *ended[SENT_MAX]; /* reported, to be settled */
     struct stage_report reports[SENT_MAX];
     size_t ended_count;
     int64_t lists_look_ns; /* monotonic */
@@ -50,7 +70,90 @@ struct sends {
 
 static void run_send(void *ctx, struct stage_report *report, struct progress_cell *cell)
 {
-    send_work(ctx, report, cell);
+    const struct post_job *job = ctx;
+    if (job == &job->post->work) {
+        send_work(job->post->send, report, cell);
+    } else {
+        send_listen(job->post->send, report, cell);
+    }
+}
+
+/* --- posts --- */
+
+static struct post *post_open(struct sends *sends, struct send *send)
+{
+    struct post *post = calloc(1, sizeof *post);
+    if (post != NULL) {
+        post->send = send;
+        post->work.post = post->listen.post = post;
+        (void)snprintf(post->listen_id, sizeof post->listen_id, "%s receipts", send->subject.id);
+        post->next = sends->posts;
+        sends->posts = post;
+    }
+    return post;
+}
+
+/* Where its last job is settled */
+static void post_close(struct sends *sends, struct post *post)
+{
+    struct post **at = &sends->posts;
+    if (post->work.is_open || post->listen.is_open) {
+        return;
+    }
+    while (*at != post) {
+        at = &(*at)->next;
+    }
+    *at = post->next;
+    send_release(post->send);
+    free(post);
+}
+
+static int channel_of(const struct post *post)
+{
+    return post->send->subject.order->channel;
+}
+
+static bool is_at_work(const struct post_job *job)
+{
+    return job->is_open && !job->is_told;
+}
+
+/* It has sent, and keeps its connection, and the place, for receipts. */
+static bool is_listening(const struct post *post)
+{
+    return !is_at_work(&post->work) && is_at_work(&post->listen);
+}
+
+/* Of a channel, or of all (-1), but not this one: peers allow an account few connections, and there
+ * are few workers. Returns whether there is any. */
+static bool end_listeners(struct sends *sends, int channel, const struct post *but)
+{
+    bool is_any = false;
+    for (const struct post *post = sends->posts; post != NULL; post = post->next) {
+        if (post != but && is_listening(post) && (channel < 0 || channel == channel_of(post))) {
+            is_any = true;
+            (void)crew_wish(sends->crew, post->listen_id, SEND_COME_BACK_SOON);
+        }
+    }
+    return is_any;
+}
+
+bool sends_has(const struct engine *engine, const char *id)
+{
+    const struct post *post = engine->sends->posts;
+    while (post != NULL && strcmp(post->send->subject.id, id) != 0) {
+        post = post->next;
+    }
+    return post != NULL;
+}
+
+bool sends_has_channel(const struct engine *engine, int channel)
+{
+    const struct post *post = engine->sends->posts;
+    while (post != NULL && channel_of(post) != channel) {
+        post = post->next;
+    }
+    return post != NULL;
 }
 
 /* A place is free: who waits for one is looked at again, before those that came later. */
@@ -70,12 +173,15 @@ static void on_ended(void *owner, void *ctx, const struct stage_report *report)
 {
     struct engine *engine = owner;
     struct sends *sends = engine->sends;
-    const struct send *send = ctx;
-    leave(engine, send->subject.id, send->subject.order->channel);
+    struct post_job *job = ctx;
+    job->is_told = true;
+    if (!is_at_work(&job->post->work) && !is_at_work(&job->post->listen)) {
+        leave(engine, job->post->send->subject.id, channel_of(job->post));
+    }
     if (sends->ended_count == SENT_MAX) {
         sends_commit(engine, clock_now_ns());
     }
-    sends->ended[sends->ended_count] = ctx;
+    sends->ended[sends->ended_count] = job;
     sends->reports[sends->ended_count++] = *report;
 }
 
@@ -198,8 +304,9 @@ static void add_system_places(struct crew_batch *batch, int fds[], size_t *count
     }
 }
 
-static void add_send(struct crew_batch *batch, struct send *send)
+static void add_send(struct crew_batch *batch, struct post *post)
 {
+    struct send *send = post->send;
     const int keys[] = {send->keys.ca_fd,        send->keys.password_fd,
                         send->keys.dkim_fd,      send->keys.unsubscribe_fd,
                         send->keys.token_fd,     send->keys.client_cert_fd,
@@ -215,27 +322,36 @@ static void add_send(struct crew_batch *batch, struct send *send)
     works_add_dir(batch, send->progress_fd, WORKER_WRITE);
     works_add_dir(batch, send->list_fd, WORKER_WRITE);
     works_add_dir(batch, send->messages_fd, WORKER_WRITE);
-    batch->jobs[batch->job_count++] = (struct crew_job){send, send->subject.id};
+    works_add_fd(batch, send->heard_fd);
+    batch->jobs[batch->job_count++] = (struct crew_job){&post->work, send->subject.id};
+    post->work.is_open = true;
+    if (send_may_listen(send)) {
+        batch->jobs[batch->job_count++] = (struct crew_job){&post->listen, post->listen_id};
+        post->listen.is_open = true;
+    }
 }
 
-static enum rc start_worker(struct engine *engine, struct send *send, struct err *err)
+static enum rc start_worker(struct engine *engine, struct post *post, struct err *err)
 {
     static struct crew_batch batch;
     struct sends *sends = engine->sends;
     int system_fds[sizeof SYSTEM_PLACES / sizeof SYSTEM_PLACES[0]];
     size_t system_count = 0;
-    int channel = send->subject.order->channel;
+    int channel = channel_of(post);
     batch.kind = &sends->kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
     batch.connect_port = house_port(engine->house, channel);
     look_at_channel(engine, channel); /* before they are read; others may have read older ones */
-    add_send(&batch, send);
+    add_send(&batch, post);
     add_system_places(&batch, system_fds, &system_count);
     works_open_lists(engine, &batch);
     enum rc rc = crew_start(sends->crew, &batch, err);
     lists_close(&engine->env.lists);
     for (size_t i = 0; i < system_count; i++) {
         fs_drop(&system_fds[i]);
+    }
+    if (rc != RC_OK) {
+        post->work.is_open = post->listen.is_open = false;
     }
     return rc;
 }
@@ -274,15 +390,27 @@ static void start_one(struct engine *engine, struct item *item, int64_t now_ns)
     }
     if (rc == RC_OK) {
         item->channel = (uint8_t)send->subject.order->channel;
+        if (sends_has(engine, item->id)) { /* who waits for its receipts: one writer at a time */
+            (void)end_listeners(engine->sends, item->channel, NULL);
+            item->due_ns = now_ns + LISTENER_PAUSE_NS;
+            send_release(send);
+            return;
+        }
         if (!finds_place(engine, send)) {
             item->work = WORK_SEND;
             queue_put(&engine->sends->waiting[item->channel], item);
             send_release(send);
             return;
         }
-        rc = start_worker(engine, send, &err);
+        struct post *post = post_open(engine->sends, send);
+        rc = post == NULL ? err_set(&err, RC_NOMEM, "no memory for a sending")
+                          : start_worker(engine, post, &err);
         if (rc != RC_OK) {
             leave(engine, item->id, item->channel);
+        }
+        if (rc != RC_OK && post != NULL) {
+            post_close(engine->sends, post);
+            send = NULL;
         }
     }
     if (rc != RC_OK) {
@@ -421,8 +549,12 @@ static void settle_one(struct engine *engine, const char *id, const struct stage
     subject_close(&subject);
 }
 
+/* Who only listens goes first. */
 static void recall_longest(struct engine *engine, int channel)
 {
+    if (end_listeners(engine->sends, channel, NULL)) {
+        return;
+    }
     const char *id = places_next(engine->sends->places, channel, clock_monotonic_ns());
     if (id != NULL) {
         (void)sends_recall(engine, id, SEND_COME_BACK);
@@ -449,15 +581,20 @@ void sends_commit(struct engine *engine, int64_t now_ns)
     struct err err = {{0}};
     for (size_t i = 0; i < sends->ended_count; i++) {
         const struct stage_report *report = &sends->reports[i];
+        struct post *post = sends->ended[i]->post;
+        bool is_work = sends->ended[i] == &post->work;
         if (report->outcome == REPORT_IO) { /* docs/SPOOL.md: a sync that fails ends the daemon */
             engine_fail(engine, err_set(&err, RC_IO, "%s", report->text), &err, "send",
-                        sends->ended[i]->subject.id);
-        } else if (engine->fatal == RC_OK && sends->ended[i]->proof > 0) {
-            settle_proof(engine, sends->ended[i], &sends->reports[i], now_ns);
-        } else if (engine->fatal == RC_OK) {
-            settle_one(engine, sends->ended[i]->subject.id, &sends->reports[i], now_ns);
+                        post->send->subject.id);
+        } else if (engine->fatal == RC_OK && is_work && post->send->proof > 0) {
+            settle_proof(engine, post->send, &sends->reports[i], now_ns);
+        } else if (engine->fatal == RC_OK && is_work) {
+            settle_one(engine, post->send->subject.id, &sends->reports[i], now_ns);
+            (void)end_listeners(sends, channel_of(post), post); /* one hears it for all */
         }
-        send_release(sends->ended[i]);
+        sends->ended[i]->is_open = false;
+        receipts_look(engine);
+        post_close(sends, post);
     }
     sends->ended_count = 0;
     look_at_lists(engine);
@@ -515,6 +652,11 @@ void sends_release(struct engine *engine)
     if (engine->sends != NULL) {
         crew_free(engine->sends->crew);
         places_free(engine->sends->places);
+        while (engine->sends->posts != NULL) {
+            struct post *post = engine->sends->posts;
+            post->work.is_open = post->listen.is_open = false;
+            post_close(engine->sends, post);
+        }
         free(engine->sends);
         engine->sends = NULL;
     }

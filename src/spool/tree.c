@@ -42,6 +42,7 @@ static const struct place_rule rules[SPOOL_PLACES] = {
     [SPOOL_ROUTERS] = {"outbox/routers", "routers", SPOOL_OUTBOX, MODE_PLAIN},
     [SPOOL_FEEDBACK] = {"outbox/feedback", "feedback", SPOOL_OUTBOX, MODE_PLAIN},
     [SPOOL_MESSAGES] = {"outbox/messages", "messages", SPOOL_OUTBOX, MODE_PLAIN},
+    [SPOOL_RECEIPTS] = {"outbox/receipts", "receipts", SPOOL_OUTBOX, MODE_PLAIN},
     [SPOOL_DONE] = {"done", "done", SPOOL_ROOT, MODE_PLAIN},
     [SPOOL_REFUSED] = {"refused", "refused", SPOOL_ROOT, MODE_PLAIN},
     [SPOOL_QUARANTINE] = {"quarantine", "quarantine", SPOOL_ROOT, MODE_PLAIN},
@@ -327,6 +328,11 @@ enum rc spool_feedback(const struct spool *spool, const char *channel, int *out_
 enum rc spool_messages(const struct spool *spool, const char *channel, int *out_fd, struct err *err)
 {
     return open_channel(spool, SPOOL_MESSAGES, channel, MODE_PLAIN, out_fd, err);
+}
+
+enum rc spool_receipts(const struct spool *spool, const char *channel, int *out_fd, struct err *err)
+{
+    return open_channel(spool, SPOOL_RECEIPTS, channel, MODE_PLAIN, out_fd, err);
 }
 
 /* ---- whole spool ---- */

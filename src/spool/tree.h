@@ -24,6 +24,7 @@ enum spool_place {
     SPOOL_ROUTERS,    /* outbox/routers, or what `routers` names */
     SPOOL_FEEDBACK,   /* outbox/feedback */
     SPOOL_MESSAGES,   /* outbox/messages */
+    SPOOL_RECEIPTS,   /* outbox/receipts */
     SPOOL_DONE,       /* stage */
     SPOOL_REFUSED,
     SPOOL_QUARANTINE,
@@ -93,11 +94,13 @@ enum rc spool_router(const struct spool *spool, const char *provider, int64_t gr
 void spool_router_release(struct spool_router *router);
 
 /* spool_feedback - open the door outbox/feedback/CHANNEL, made where missing; the caller closes it.
- * spool_messages - the same for outbox/messages/CHANNEL (no door). channel: valid id (asserted).
- * Returns as spool_router. */
+ * spool_messages, spool_receipts - the same for outbox/messages/CHANNEL and outbox/receipts/CHANNEL
+ * (no doors). channel: valid id (asserted). Returns as spool_router. */
 enum rc spool_feedback(const struct spool *spool, const char *channel, int *out_fd,
                        struct err *err) MUST_CHECK;
 enum rc spool_messages(const struct spool *spool, const char *channel, int *out_fd,
+                       struct err *err) MUST_CHECK;
+enum rc spool_receipts(const struct spool *spool, const char *channel, int *out_fd,
                        struct err *err) MUST_CHECK;
 
 /* spool_sync - one group sync: everything done so far in the spool is on disk. RC_IO: stop this

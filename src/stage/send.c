@@ -11,6 +11,7 @@
 #include "spool/tree.h"
 #include "stage/cost.h"
 #include "stage/proof.h"
+#include "stage/receipts.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
@@ -78,6 +79,11 @@ static bool is_embedded(const struct house_channel *channel)
     return transport == NULL || strcmp(transport, "maildir") == 0 || strcmp(transport, "file") == 0;
 }
 
+static bool has_receipts(const struct house_channel *channel)
+{
+    return channel->transport != NULL && strcmp(channel->transport, "smpp") == 0;
+}
+
 static struct send *send_new(const struct stage_env *env)
 {
     struct send *send = calloc(1, sizeof *send);
@@ -88,6 +94,7 @@ static struct send *send_new(const struct stage_env *env)
                               .progress_fd = -1,
                               .list_fd = -1,
                               .messages_fd = -1,
+                              .heard_fd = -1,
                               .keys = {-1, -1, -1, -1, -1, -1, -1}};
     }
     return send;
@@ -100,6 +107,9 @@ static enum rc open_channel(struct send *send, struct err *err)
     enum rc rc = open_keys(channel, &send->keys, err);
     if (rc == RC_OK && is_embedded(channel)) {
         rc = spool_messages(send->env->spool, house_channel_name(kind), &send->messages_fd, err);
+    }
+    if (rc == RC_OK && has_receipts(channel)) {
+        rc = receipts_mark(send->env, kind, send->subject.id, &send->heard_fd, err);
     }
     return rc;
 }
@@ -155,6 +165,7 @@ void send_release(struct send *send)
     fs_drop(&send->progress_fd);
     fs_drop(&send->list_fd);
     fs_drop(&send->messages_fd);
+    fs_drop(&send->heard_fd);
     fs_drop(&send->keys.ca_fd);
     fs_drop(&send->keys.password_fd);
     fs_drop(&send->keys.dkim_fd);

@@ -3,6 +3,7 @@
  *
  *     begin  (daemon)  opens what the worker needs: lists, keys, where messages are kept
  *     work   (worker)  sending/recipients.csv to its end, intents and results in progress
+ *     listen (worker)  by SMPP, while receipts are missing: stays bound for a while after that
  *     settle (daemon)  whoever failed for good into quarantine; where nothing is left to be done:
  * what was spent, line `finished` or `failed`, place done/
  *
@@ -60,8 +61,10 @@ struct send {
     int progress_fd; /* the worker may write these two, and nothing else of the delivery */
     int list_fd;     /* sending/ */
     int messages_fd; /* of the embedded transport; -1 */
+    int heard_fd; /* outbox/receipts/CHANNEL/ID, to append to; -1: its transport has no receipts */
     struct send_keys keys;
-    struct share *share; /* with the other workers of the channel; NULL: there are none */
+    struct share *share;       /* with the other workers of the channel; NULL: there are none */
+    struct sending *listening; /* the worker's: what send_work left open for send_listen; NULL */
 };
 
 /*
@@ -74,6 +77,14 @@ enum rc send_begin(const struct stage_env *env, const char *id, struct send **ou
 
 /* send_work - in the worker, until it ends as said above; fills the report */
 void send_work(struct send *send, struct stage_report *report, struct progress_cell *cell);
+
+/* send_may_listen - this is a sending that receipts may be waited for after send_work */
+bool send_may_listen(const struct send *send);
+
+/* send_listen - in the worker, behind send_work: receipts that are still missing, until all have
+ * come, receipts_wait is over or the daemon wishes an end; nothing where send_work ended otherwise
+ * than with all done that can be done for now */
+void send_listen(struct send *send, struct stage_report *report, struct progress_cell *cell);
 
 /*
  * send_settle - after a worker has ended, however it did, or where nobody was at work

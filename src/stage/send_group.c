@@ -22,6 +22,7 @@
 static void free_slot(struct sending *sending, struct send_slot *slot)
 {
     send_draft_clear(&slot->draft);
+    buf_clear(&slot->ids);
     slot->number = 0;
     sending->free_slots[sending->free_count++] = slot;
 }
@@ -42,6 +43,9 @@ void group_told(void *ctx, const struct verdict_report *report)
         memcpy(result->text, report->text.ptr, len);
     }
     result->text[len] = '\0';
+    struct buf free_ids = result->ids;
+    result->ids = slot->ids;
+    slot->ids = free_ids;
     sending->bytes_held -= slot->draft.bytes.len;
     sending->under_way--;
     free_slot(sending, slot);
@@ -203,7 +207,7 @@ enum rc group_intend(struct sending *sending, struct err *err)
     }
     sending->ahead_count = 0;
     return rc == RC_OK && progress_log_waiting(sending->log) > 0
-               ? send_commit_begin(sending->commit, err)
+               ? sending_begin_commit(sending, err)
                : rc;
 }
 

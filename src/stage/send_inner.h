@@ -4,12 +4,15 @@
  *     send_open.c   everything that one sending needs, opened
  *     send_group.c  the next group: chosen and made ahead, intended, submitted
  *     send_work.c   the loop: groups, verdicts, results, time
+ *     send_receipts.c  what the other side says of messages after it took them
+ *     send_listen.c    the time after the last message, for receipts
  */
 #ifndef POSTROOM_STAGE_SEND_INNER_H
 #define POSTROOM_STAGE_SEND_INNER_H
 
 #include "channel/quarantine.h"
 #include "channel/recipients.h"
+#include "channel/smpp_receipt.h"
 #include "channel/transport.h"
 #include "delivery/progress.h"
 #include "stage/content.h"
@@ -21,8 +24,9 @@
 #include <assert.h>
 
 enum {
-    SEND_SLOTS_MAX = 1024,             /* messages under way at once */
-    SEND_GROUP_MAX = 512,              /* intents of one commit */
+    SEND_SLOTS_MAX = 1024, /* messages under way at once */
+    SEND_GROUP_MAX = 512,  /* intents of one commit */
+    SEND_RECEIPTS_MS = 20, /* then receipts go to the disk by themselves: peers wait for answers */
     SEND_BYTES_MAX = 24 * 1024 * 1024, /* of all messages under way */
     SEND_UNIQUE_BYTES = ID_BYTES_MAX + 64
 };
@@ -34,6 +38,7 @@ struct send_slot {
     bool is_repeat;
     char unique[SEND_UNIQUE_BYTES];
     struct send_draft draft; /* its bytes stay here */
+    struct buf ids;          /* of its parts that were accepted: as progress_record has them */
 };
 
 /* A verdict that is not recorded yet. */
@@ -43,7 +48,10 @@ struct send_result {
     int code;
     bool is_about_recipient;
     char text[PROGRESS_TEXT_BYTES_MAX + 1];
+    struct buf ids;
 };
+
+struct send_receipts;
 
 struct sending {
     const struct send *send;
@@ -53,6 +61,7 @@ struct sending {
     struct recipients *list;
     int list_fd;
     struct progress_log *log;
+    struct send_receipts *receipts; /* NULL: the transport has none */
     struct content *content;
     struct transport *transport;
     struct bell bell; /* rung by the threads of the two below */
@@ -103,6 +112,53 @@ enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t 
  */
 enum rc sending_decide_uncertain(struct sending *sending, uint32_t number, bool is_crash,
                                  struct err *err) MUST_CHECK;
+
+/* sending_add - one record into the group; commits where it is full. Results as progress_log_add */
+enum rc sending_add(struct sending *sending, const struct progress_record *record,
+                    struct err *err) MUST_CHECK;
+
+/* sending_begin_commit - of what was recorded, receipts too, while none is under way */
+enum rc sending_begin_commit(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* sending_end_commit - of one that is through, or after a wait; sending_commit - of all */
+enum rc sending_end_commit(struct sending *sending, struct err *err) MUST_CHECK;
+enum rc sending_commit(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* sending_record_told - results and receipts that the transport told; what is old enough goes to
+ * the disk */
+enum rc sending_record_told(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* sending_come_back - nothing more is begun, what is under way gets its verdict */
+enum rc sending_come_back(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* sending_report - a fault, as the daemon is told of it */
+void sending_report(enum rc rc, const struct err *err, struct stage_report *report);
+
+/* ---- receipts: send_receipts.c ---- */
+
+/* receipts_open - out: for progress_log_open, so that ids are known. RC_OK, also where there are
+ * none; RC_NOMEM */
+enum rc receipts_open(struct sending *sending, struct progress_ids *out,
+                      struct err *err) MUST_CHECK;
+void receipts_close(struct sending *sending);
+
+/* receipts_wanted - what the transport tells */
+struct smpp_receipts receipts_wanted(struct sending *sending);
+
+/* receipts_record - what was told: into the group, or beside it for the daemon. Results as
+ * sending_add */
+enum rc receipts_record(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* receipts_wait - some are recorded and no commit of them has begun; receipts_are_due - long enough
+ */
+bool receipts_wait(const struct sending *sending);
+bool receipts_are_due(const struct sending *sending);
+
+/* receipts_seal - a commit begins: what is for the daemon is on disk before. RC_OK; RC_IO stop */
+enum rc receipts_seal(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* receipts_kept - the commit that was begun after the last receipts_seal has ended: answers */
+void receipts_kept(struct sending *sending);
 
 /* ---- the next group: send_group.c ---- */
 

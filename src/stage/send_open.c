@@ -128,6 +128,9 @@ static enum rc open_smpp(struct sending *sending, const struct credentials *with
         .share = sending->send->share,
         .timeout_ns = channel->timeout_ns,
     };
+    if (sending->receipts != NULL) {
+        options.receipts = receipts_wanted(sending);
+    }
     return smpp_open(&options, &sending->transport, err);
 }
 
@@ -255,13 +258,15 @@ static enum rc decide_uncertain(struct sending *sending, struct err *err)
 enum rc sending_open(struct sending *sending, struct err *err)
 {
     const struct send *send = sending->send;
+    struct progress_ids ids;
     enum rc rc = fs_open_regular(send->dirfd, RECIPIENTS_PATH, &sending->list_fd, err);
     rc = rc == RC_OK ? recipients_open(sending->list_fd, &sending->list, err) : rc;
     if (rc == RC_OK && recipients_total(sending->list) == 0) {
         rc = err_set(err, RC_CORRUPT, "%s: nobody is in it", RECIPIENTS_PATH);
     }
+    rc = rc == RC_OK ? receipts_open(sending, &ids, err) : rc;
     rc = rc == RC_OK ? progress_log_open(send->dirfd, recipients_total(sending->list),
-                                         clock_now_ns(), NULL, &sending->log, err)
+                                         clock_now_ns(), &ids, &sending->log, err)
                      : rc;
     if (rc == RC_OK && send->proof == 0) {
         rc = unwanted_load(send->env->house, sending->order->channel,
@@ -291,9 +296,12 @@ void sending_close(struct sending *sending)
     content_free(sending->content);
     unwanted_free(sending->unwanted);
     progress_log_free(sending->log);
+    receipts_close(sending);
     recipients_free(sending->list);
     fs_drop(&sending->list_fd);
     for (size_t i = 0; i < SEND_SLOTS_MAX; i++) {
         send_draft_release(&sending->slots[i].draft);
+        buf_release(&sending->slots[i].ids);
+        buf_release(&sending->results[i].ids);
     }
 }

@@ -15,6 +15,7 @@
  */
 #include "stage/send_inner.h"
 
+#include "channel/smpp.h"
 #include "delivery/order_waves.h"
 #include "delivery/reply.h"
 #include "sys/clock.h"
@@ -52,7 +53,7 @@ static bool is_time_over(struct sending *sending, int64_t grace_ns)
 
 /* A commit under way is waited for, a full disk too: what was said to the other side must not be
  * forgotten. Nothing else goes on meanwhile. */
-static enum rc end_commit(struct sending *sending, struct err *err)
+enum rc sending_end_commit(struct sending *sending, struct err *err)
 {
     while (send_commit_is_busy(sending->commit)) {
         if (is_time_over(sending, COMMIT_MS * NS_PER_MS)) {
@@ -62,25 +63,41 @@ static enum rc end_commit(struct sending *sending, struct err *err)
         atomic_fetch_add(&sending->cell->beats, 1);
     }
     sending->committed_ns = clock_monotonic_ns();
-    return send_commit_is_begun(sending->commit) ? send_commit_end(sending->commit, err) : RC_OK;
-}
-
-static enum rc commit(struct sending *sending, struct err *err)
-{
-    enum rc rc = end_commit(sending, err);
-    if (rc == RC_OK && progress_log_waiting(sending->log) > 0) {
-        rc = send_commit_begin(sending->commit, err);
-        rc = rc == RC_OK ? end_commit(sending, err) : rc;
+    if (!send_commit_is_begun(sending->commit)) {
+        return RC_OK;
+    }
+    enum rc rc = send_commit_end(sending->commit, err);
+    if (rc == RC_OK) {
+        receipts_kept(sending);
     }
     return rc;
 }
 
-static enum rc record(struct sending *sending, const struct progress_record *record,
-                      struct err *err)
+enum rc sending_begin_commit(struct sending *sending, struct err *err)
+{
+    enum rc rc = receipts_seal(sending, err);
+    if (rc == RC_OK && progress_log_waiting(sending->log) == 0) { /* all was for the daemon */
+        receipts_kept(sending);
+        return RC_OK;
+    }
+    return rc == RC_OK ? send_commit_begin(sending->commit, err) : rc;
+}
+
+enum rc sending_commit(struct sending *sending, struct err *err)
+{
+    enum rc rc = sending_end_commit(sending, err);
+    if (rc == RC_OK && (progress_log_waiting(sending->log) > 0 || receipts_wait(sending))) {
+        rc = sending_begin_commit(sending, err);
+        rc = rc == RC_OK ? sending_end_commit(sending, err) : rc;
+    }
+    return rc;
+}
+
+enum rc sending_add(struct sending *sending, const struct progress_record *record, struct err *err)
 {
     enum rc rc = progress_log_add(sending->log, record, err);
     if (rc == RC_RANGE) { /* the group is full */
-        rc = commit(sending, err);
+        rc = sending_commit(sending, err);
         rc = rc == RC_OK ? progress_log_add(sending->log, record, err) : rc;
     }
     return rc;
@@ -91,7 +108,7 @@ enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t 
 {
     struct progress_record plain = {
         .act = act, .number = number, .at_ns = clock_now_ns(), .text = slice_of(text)};
-    return record(sending, &plain, err);
+    return sending_add(sending, &plain, err);
 }
 
 /* After `tries` tries: how long until the next, and how long the tries took together. */
@@ -118,7 +135,7 @@ static enum rc record_temporary(struct sending *sending, struct progress_record 
     } else {
         result->next_ns = result->at_ns + pause_s * NS_PER_SECOND;
     }
-    return record(sending, result, err);
+    return sending_add(sending, result, err);
 }
 
 enum rc sending_decide_uncertain(struct sending *sending, uint32_t number, bool is_crash,
@@ -139,7 +156,7 @@ enum rc sending_decide_uncertain(struct sending *sending, uint32_t number, bool 
         (not_after != INSTANT_NONE && decided.next_ns >= not_after)) {
         decided.act = PROGRESS_ACT_HOLD;
     }
-    return record(sending, &decided, err);
+    return sending_add(sending, &decided, err);
 }
 
 static bool is_unreachable(const struct send_result *result)
@@ -208,12 +225,17 @@ static enum rc record_result(struct sending *sending, const struct send_result *
     if (result->verdict == VERDICT_UNTRIED) {
         one.text = SLICE_LITERAL("");
     }
+    if (result->verdict == VERDICT_SENT && result->ids.len > 0) {
+        one.ids = buf_slice(&result->ids);
+        one.text = SLICE_LITERAL(""); /* one of them again */
+    }
     if (result->verdict == VERDICT_TEMPORARY) {
         return record_temporary(sending, &one, err);
     }
     const struct progress_table *table = progress_log_table(sending->log);
     bool is_known = table->entries[result->number - 1].state == PROGRESS_UNCERTAIN;
-    enum rc rc = is_known ? RC_OK : record(sending, &one, err); /* it was not decided on then */
+    enum rc rc =
+        is_known ? RC_OK : sending_add(sending, &one, err); /* it was not decided on then */
     return rc == RC_OK && result->verdict == VERDICT_UNCERTAIN
                ? sending_decide_uncertain(sending, result->number, false, err)
                : rc;
@@ -225,13 +247,15 @@ static enum rc record_some(struct sending *sending, bool are_unreachable, struct
     size_t kept = 0;
     enum rc rc = RC_OK;
     for (size_t i = 0; i < sending->result_count; i++) {
-        const struct send_result *result = &sending->results[i];
+        struct send_result *result = &sending->results[i];
         bool is_meant = is_unreachable(result) == are_unreachable;
         if (rc == RC_OK && is_meant) {
             rc = record_result(sending, result, err);
         }
         if (rc != RC_OK || !is_meant) {
-            sending->results[kept++] = *result;
+            struct send_result other = sending->results[kept];
+            sending->results[kept++] = *result; /* their buffers change places */
+            sending->results[i] = other;
         }
     }
     sending->result_count = kept;
@@ -311,13 +335,16 @@ static enum rc first_of(enum rc rc, enum rc next, const struct err *why, struct 
 /* Nothing more is begun; what is under way gets its verdict, as late as the transport's own waits
  * allow: whom the other side has not answered yet would be sent to again. A fault at one result
  * does not end that for the others. */
-static enum rc come_back(struct sending *sending, struct err *err)
+enum rc sending_come_back(struct sending *sending, struct err *err)
 {
     struct transport_state state = {0};
     struct err why = {{0}};
-    transport_close(sending->transport);
     group_drop_ahead(sending);
-    enum rc rc = end_commit(sending, err);
+    enum rc rc = sending_end_commit(sending, err);
+    if (receipts_wait(sending)) { /* answered before we leave: else they come again */
+        rc = first_of(rc, sending_commit(sending, &why), &why, err);
+    }
+    transport_close(sending->transport);
     if (!send_commit_is_begun(sending->commit)) { /* nobody was written to of these */
         rc = first_of(rc, group_submit(sending, true, &why), &why, err);
     }
@@ -325,13 +352,14 @@ static enum rc come_back(struct sending *sending, struct err *err)
         enum rc run = transport_run(sending->transport, WAIT_MS, group_told, sending, &why);
         rc = first_of(rc, run, &why, err);
         rc = first_of(rc, record_results(sending, &why), &why, err);
+        rc = first_of(rc, receipts_record(sending, &why), &why, err);
         transport_state(sending->transport, &state);
         atomic_fetch_add(&sending->cell->beats, 1);
         if (run != RC_OK) {
             clock_pause_ms(WAIT_MS);
         }
     }
-    return rc == RC_IO ? rc : first_of(rc, commit(sending, &why), &why, err);
+    return rc == RC_IO ? rc : first_of(rc, sending_commit(sending, &why), &why, err);
 }
 
 static void show(const struct sending *sending)
@@ -389,7 +417,7 @@ static enum rc move_groups(struct sending *sending, uint32_t upto, int64_t now_n
 {
     enum rc rc = RC_OK;
     if (send_commit_is_begun(sending->commit) && !send_commit_is_busy(sending->commit)) {
-        rc = end_commit(sending, err);
+        rc = sending_end_commit(sending, err);
     }
     if (rc == RC_OK && !send_commit_is_begun(sending->commit)) {
         rc = group_submit(sending, false, err);
@@ -405,9 +433,11 @@ static enum rc run_transport(struct sending *sending, struct err *err)
     bool is_waiting = sending->under_way > 0 || sending->ahead_count > 0 ||
                       send_commit_is_begun(sending->commit) || !state.is_up;
     int64_t ns = transport_deadline_ns(sending->transport) - clock_monotonic_ns();
+    int64_t most_ms = receipts_wait(sending) ? SEND_RECEIPTS_MS : WAIT_MS;
     if (is_waiting && ns > 0) {
         bell_wait(&sending->bell, transport_fd(sending->transport),
-                  ns > WAIT_MS * NS_PER_MS ? WAIT_MS : (int)((ns + NS_PER_MS - 1) / NS_PER_MS));
+                  ns > most_ms * NS_PER_MS ? (int)most_ms
+                                           : (int)((ns + NS_PER_MS - 1) / NS_PER_MS));
     }
     return transport_run(sending->transport, 0, group_told, sending, err);
 }
@@ -415,11 +445,18 @@ static enum rc run_transport(struct sending *sending, struct err *err)
 /* Results wait no longer than COMMIT_MS for the intents that they are committed with. */
 static enum rc commit_old(struct sending *sending, struct err *err)
 {
-    bool is_old = clock_monotonic_ns() - sending->committed_ns > COMMIT_MS * NS_PER_MS;
-    return is_old && !send_commit_is_begun(sending->commit) &&
-                   progress_log_waiting(sending->log) > 0
-               ? send_commit_begin(sending->commit, err)
+    bool is_old = clock_monotonic_ns() - sending->committed_ns > COMMIT_MS * NS_PER_MS &&
+                  progress_log_waiting(sending->log) > 0;
+    return (is_old || receipts_are_due(sending)) && !send_commit_is_begun(sending->commit)
+               ? sending_begin_commit(sending, err)
                : RC_OK;
+}
+
+enum rc sending_record_told(struct sending *sending, struct err *err)
+{
+    enum rc rc = record_results(sending, err);
+    rc = rc == RC_OK ? receipts_record(sending, err) : rc;
+    return rc == RC_OK ? commit_old(sending, err) : rc;
 }
 
 /* Nothing is under way, and who is ahead cannot go: the transport is down. */
@@ -440,7 +477,7 @@ static enum rc begin_rest(struct sending *sending, struct err *err)
     sending->is_resting = true;
     group_drop_ahead(sending);
     transport_recall(sending->transport);
-    enum rc rc = end_commit(sending, err);
+    enum rc rc = sending_end_commit(sending, err);
     return rc == RC_OK ? group_submit(sending, true, err) : rc;
 }
 
@@ -449,11 +486,10 @@ static enum rc rest(struct sending *sending, bool *out_is_over, struct err *err)
 {
     enum rc rc = begin_rest(sending, err);
     rc = rc == RC_OK ? run_transport(sending, err) : rc;
-    rc = rc == RC_OK ? record_results(sending, err) : rc;
-    rc = rc == RC_OK ? commit_old(sending, err) : rc;
+    rc = rc == RC_OK ? sending_record_told(sending, err) : rc;
     if (rc == RC_OK && send_commit_is_begun(sending->commit) &&
         !send_commit_is_busy(sending->commit)) {
-        rc = end_commit(sending, err);
+        rc = sending_end_commit(sending, err);
     }
     show(sending);
     *out_is_over = sending->under_way == 0;
@@ -485,8 +521,7 @@ static enum rc loop(struct sending *sending, struct stage_report *report, struct
         }
         rc = move_groups(sending, upto, now_ns, err);
         rc = rc == RC_OK ? run_transport(sending, err) : rc;
-        rc = rc == RC_OK ? record_results(sending, err) : rc;
-        rc = rc == RC_OK ? commit_old(sending, err) : rc;
+        rc = rc == RC_OK ? sending_record_told(sending, err) : rc;
         show(sending);
         if (rc != RC_OK || !is_idle(sending)) {
             continue;
@@ -510,7 +545,17 @@ static enum rc loop(struct sending *sending, struct stage_report *report, struct
     return rc;
 }
 
-static enum rc send_all(struct sending *sending, struct stage_report *report, struct err *err)
+/* All is done that can be done for now, and not all that was sent is known to have arrived. */
+static bool is_to_listen(const struct sending *sending, const struct stage_report *report)
+{
+    return send_may_listen(sending->send) && atomic_load(&sending->cell->wish) == SEND_GO_ON &&
+           report->is_away == 0 && !is_too_late(sending, clock_now_ns()) &&
+           progress_log_table(sending->log)->counts[PROGRESS_SENT] > 0 &&
+           smpp_is_bound(sending->transport);
+}
+
+static enum rc send_all(struct send *send, struct sending *sending, struct stage_report *report,
+                        struct err *err)
 {
     enum rc rc = sending_open(sending, err);
     if (rc != RC_OK) {
@@ -518,16 +563,23 @@ static enum rc send_all(struct sending *sending, struct stage_report *report, st
     }
     atomic_store(&sending->cell->of, recipients_total(sending->list));
     rc = loop(sending, report, err);
+    if (rc == RC_OK && is_to_listen(sending, report)) {
+        rc = sending_commit(sending, err);
+        if (rc == RC_OK) {
+            send->listening = sending;
+            return RC_OK;
+        }
+    }
     /* Also after a fault of ours: what was said to the other side is recorded if it can be. It
      * cannot where a sync failed. */
     struct err other = {{0}};
-    enum rc ended = rc == RC_IO ? RC_OK : come_back(sending, &other);
+    enum rc ended = rc == RC_IO ? RC_OK : sending_come_back(sending, &other);
     if (rc == RC_OK && ended != RC_OK) {
         rc = err_set(err, ended, "%s", other.text);
     }
     if (rc == RC_OK && is_too_late(sending, clock_now_ns())) {
         rc = expire_rest(sending, err);
-        rc = rc == RC_OK ? commit(sending, err) : rc;
+        rc = rc == RC_OK ? sending_commit(sending, err) : rc;
         report->outcome = REPORT_DONE;
     }
     show(sending);
@@ -558,15 +610,22 @@ void send_work(struct send *send, struct stage_report *report, struct progress_c
     if (sending == NULL) {
         rc = err_set(&err, RC_NOMEM, "no memory for a sending");
     } else {
-        rc = send_all(sending, report, &err);
-        sending_close(sending);
-        free(sending);
+        rc = send_all(send, sending, report, &err);
+        if (send->listening == NULL) {
+            sending_close(sending);
+            free(sending);
+        }
     }
+    sending_report(rc, &err, report);
+}
+
+void sending_report(enum rc rc, const struct err *err, struct stage_report *report)
+{
     if (rc != RC_OK) {
         bool is_lasting = rc == RC_PERM || rc == RC_RANGE || rc == RC_CORRUPT;
         report->outcome = rc == RC_IO  ? REPORT_IO
                           : is_lasting ? REPORT_PREPARATION_ERROR
                                        : REPORT_TEMP;
-        (void)snprintf(report->text, sizeof report->text, "%s", err.text);
+        (void)snprintf(report->text, sizeof report->text, "%s", err->text);
     }
 }

@@ -1,5 +1,6 @@
-// An SMSC by the npm package smpp. What it does with a message is in its number (see ANSWERS); prints its port, a line
-// for each submit_sm that it takes and one for each bind, unbind and deliver_sm_resp.
+// An SMSC by the npm package smpp. What it does with a message is in its number (see ANSWERS and RECEIPTS); prints its port, a
+// line for each submit_sm that it takes and one for each bind, unbind and deliver_sm_resp. A receipt that is not answered, or
+// refused for now, is sent again to whoever binds next, as SMSCs do.
 const smpp = require(process.argv[2]);
 const quiet = process.argv[3] === 'quiet';
 const say = (kind, what) => quiet || console.log(`${kind} ${JSON.stringify(what)}`);
@@ -17,6 +18,53 @@ const ANSWERS = {
     4418: () => ({ command_status: 0x4FF }), // a vendor's own
     4419: (times, session, part) => (part === 2 ? { command_status: smpp.ESME_RINVSRCADR } : {}),
 };
+
+const text = (id, state, error) => `id:${id} sub:001 dlvrd:001 submit date:2701010000 done date:2701010001 stat:${state} err:${error} text:`;
+const waiting = []; // receipts that nobody has taken
+
+// What is told of a part that was asked for a receipt: deliver_sm, or { late: deliver_sm } for the next session.
+const RECEIPTS = {
+    4421: (id) => [{ late: { short_message: text(id, 'DELIVRD', '000') } }],
+    4422: (id) => [text(id, 'DELIVRD', '000'), text(id, 'DELIVRD', '000'), text(id, 'UNDELIV', '001')],
+    4423: () => [],
+    4424: (id) => [text(id, 'ENROUTE', '000'), text(id, 'UNDELIV', '001')],
+    4425: (id, part) => (part === 1 ? [text(id, 'DELIVRD', '000')] : []),
+    4426: (id) => [{ receipted_message_id: id, message_state: 2 }],
+    4427: (id) => [
+        { late: { short_message: text(id, 'EXPIRED', '0B') } }],
+    4428: (id) => [ // nothing of these is about anybody, but for the last
+        'stat:DELIVRD', `id: stat:DELIVRD`, text('x'.repeat(130), 'DELIVRD', '000'), text(`${id}\0`, 'DELIVRD', '000'),
+        text('no-such-message', 'DELIVRD', '000'), { short_message: '' }, text(id, 'UNKNOWN', '000'), 'id:'.repeat(80),
+        { message_payload: { message: Buffer.alloc(60000, 'id:a ') } }, { receipted_message_id: 'y'.repeat(200), message_state: 2 },
+        text(id, 'DELIVRD', '000')],
+    4429: (id) => [{ after: 700, short_message: text(id, 'DELIVRD', '000') }],
+};
+
+function tell(session, id, receipt, number) {
+    const entry = { id, receipt, number };
+    waiting.push(entry);
+    session.deliver_sm({ esm_class: 4, source_addr: number, destination_addr: 'Shop', ...receipt }, (reply) => {
+        say('told', { id, status: reply.command_status });
+        if (reply.command_status === 0) {
+            waiting.splice(waiting.indexOf(entry), 1);
+        }
+    });
+}
+
+function report(session, id, number, part) {
+    const rule = RECEIPTS[number.slice(0, 4)] || ((name) => [text(name, 'DELIVRD', '000')]);
+    for (const one of rule(id, part)) {
+        const receipt = typeof one === 'string' ? { short_message: one } : one;
+        if (receipt.late) {
+            waiting.push({ id, receipt: receipt.late, number });
+        } else if (receipt.after) {
+            const { after, ...rest } = receipt;
+            setTimeout(() => tell(session, id, rest, number), after);
+        } else {
+            tell(session, id, receipt, number);
+        }
+    }
+}
 
 function take(session, pdu) {
     const udh = pdu.short_message.udh && pdu.short_message.udh[0];
@@ -38,10 +86,7 @@ function take(session, pdu) {
         text: pdu.short_message.message, status: answer.command_status || 0,
     });
     if (good && pdu.registered_delivery) {
-        session.deliver_sm({
-            esm_class: 4, source_addr: pdu.destination_addr, destination_addr: pdu.source_addr,
-            short_message: `id:${id} sub:001 dlvrd:001 submit date:2701010000 done date:2701010001 stat:DELIVRD err:000 text:`,
-        }, (reply) => say('delivered', { id, status: reply.command_status }));
+        report(session, id, pdu.destination_addr, part);
     }
 }
 
@@ -51,6 +96,9 @@ const server = smpp.createServer((session) => {
         const good = pdu.system_id === 'shop' && pdu.password === 'secret';
         session.send(pdu.response(good ? { system_id: 'smsc' } : { command_status: smpp.ESME_RINVPASWD }));
         say('bind', { system_id: pdu.system_id, version: pdu.interface_version, good });
+        for (const entry of good ? waiting.splice(0) : []) {
+            tell(session, entry.id, entry.receipt, entry.number);
+        }
     });
     session.on('submit_sm', (pdu) => take(session, pdu));
     session.on('enquire_link', (pdu) => { session.send(pdu.response()); say('enquire', {}); });

@@ -15,7 +15,7 @@ SERVICE = """services = (
     { name = "sms"; channel = "sms"; costs = (
       { category = "part"; type = "one"; rule = "linear"; amount = "50.00"; per = 1000; } ); },"""
 CHANNEL = """channels = { sms = { transport = "smpp"; host = "localhost"; port = %(port)d; tls = "connect"; ca_file = "%(ca)s";
-  system_id = "shop"; password_file = "smpp.password"; window = %(window)d; timeout = "%(timeout)s"; sender = "Shop"; %(more)s }; };"""
+  system_id = "shop"; password_file = "smpp.password"; window = %(window)d; timeout = "%(timeout)s"; sender = "Shop"; receipts_wait = "%(wait)s"; %(more)s }; };"""
 DELIVERY = """
 campaign = "spring-2027"; channel = "sms"; label = "Spring offer, text"; provider = "nord-routage"; service = "sms";
 target = { file = "recipients.csv"; key = "recipient_id"; %(target)s };
@@ -82,13 +82,13 @@ class Case(relay.Case):
         made.make_spool()
         return made
 
-    def post(self, window=8, timeout="2s", san="DNS:localhost", more="", front="", **settings):
+    def post(self, window=8, timeout="2s", san="DNS:localhost", more="", front="", wait="1s", **settings):
         """A house whose channel leads to an SMSC behind nginx; front: more directives of nginx."""
         authority = relay.Authority(self.dir)
         smsc = Smsc(self)
         port, = self.front([(authority.make("localhost", san), smsc.port, front)])
-        return smsc, self.office(CHANNEL % {"port": port, "ca": authority.pem, "window": window, "timeout": timeout, "more": more},
-                                 **settings)
+        return smsc, self.office(CHANNEL % {"port": port, "ca": authority.pem, "window": window, "timeout": timeout, "more": more,
+                                            "wait": wait}, **settings)
 
     def drop(self, made, id="a", count=10, mobile=lambda n: f"+3361234{n:04d}", **how):
         made.drop(id, {"recipients.csv": house.recipients(count, mobile=mobile)}, conf=conf(**how))

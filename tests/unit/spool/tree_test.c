@@ -47,6 +47,7 @@ static void spool_open__nothing_there__makes_every_place_with_its_mode(void **st
         {"spool/refused", 0750},
         {"spool/outbox/feedback", 0750},
         {"spool/outbox/messages", 0750},
+        {"spool/outbox/receipts", 0750},
         {"spool/ledger", 0750},
         {"spool/quarantine", 0750},
         {"spool/run", 0750},
