@@ -5,6 +5,7 @@
 
 #include "audience/csv_cursor.h"
 #include "base/name.h"
+#include "base/number.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ static const char *const STATUSES[] = {"bounced", "complained", "unsubscribed", 
 
 /* Columns of the file; all but status may be missing. */
 struct columns {
-    size_t key, address, status, reason, delivery;
+    size_t key, address, status, reason, delivery, reference;
 };
 
 struct reading {
@@ -42,7 +43,8 @@ static enum rc find_columns(struct reading *r, struct err *err)
     c->address = csv_cursor_column(r->cursor, "address");
     c->reason = csv_cursor_column(r->cursor, "reason");
     c->delivery = csv_cursor_column(r->cursor, "delivery");
-    if (c->key == CSV_NO_COLUMN && c->address == CSV_NO_COLUMN) {
+    c->reference = csv_cursor_column(r->cursor, "reference");
+    if (c->key == CSV_NO_COLUMN && c->address == CSV_NO_COLUMN && c->reference == CSV_NO_COLUMN) {
         return err_set(err, RC_PERM,
                        "%s:1: neither a column \"key\" nor \"address\"; add one that says who",
                        r->name);
@@ -77,6 +79,24 @@ static bool has_control(struct slice text)
     return false;
 }
 
+/* "spring-email-17": the id, and the number of the recipient */
+static bool read_reference(struct slice text, struct slice *out_id, uint32_t *out_number)
+{
+    uint64_t number = 0;
+    size_t dash = text.len;
+    while (dash > 0 && text.ptr[dash - 1] != '-') {
+        dash--;
+    }
+    if (dash == 0 || dash == text.len || text.ptr[dash] == '0' ||
+        number_parse_u64((struct slice){text.ptr + dash, text.len - dash}, UINT32_MAX, &number) !=
+            RC_OK) {
+        return false;
+    }
+    *out_id = (struct slice){text.ptr, dash - 1};
+    *out_number = (uint32_t)number;
+    return id_is_valid(*out_id);
+}
+
 /* NULL, or what is wrong with a row and the mend */
 static const char *fault_of(const struct reading *r, const struct csv_record *record,
                             enum feedback_status *out_status)
@@ -84,8 +104,22 @@ static const char *fault_of(const struct reading *r, const struct csv_record *re
     struct slice key = field(record, r->columns.key);
     struct slice address = field(record, r->columns.address);
     struct slice delivery = field(record, r->columns.delivery);
-    if (key.len == 0 && address.len == 0) {
+    struct slice reference = field(record, r->columns.reference);
+    struct slice id = {NULL, 0};
+    uint32_t number = 0;
+    if (!read_status(field(record, r->columns.status), out_status)) {
+        return "status is not bounced, complained, unsubscribed or delivered; write one of these";
+    }
+    if (key.len == 0 && address.len == 0 &&
+        (feedback_quarantines(*out_status) || reference.len == 0)) {
         return "neither key nor address; say who";
+    }
+    bool is_referred = *out_status == FEEDBACK_DELIVERED && reference.len > 0;
+    if (is_referred && !read_reference(reference, &id, &number)) {
+        return "reference is no id and number like spring-17; correct it, or leave it empty";
+    }
+    if (is_referred && delivery.len > 0 && !slice_equal(delivery, id)) {
+        return "delivery and reference speak of two deliveries; correct one of them";
     }
     if (key.len > FEEDBACK_ADDRESS_BYTES_MAX || address.len > FEEDBACK_ADDRESS_BYTES_MAX ||
         has_control(key) || has_control(address)) {
@@ -94,9 +128,7 @@ static const char *fault_of(const struct reading *r, const struct csv_record *re
     if (delivery.len > 0 && !id_is_valid(delivery)) {
         return "delivery is no id; correct it, or leave it empty";
     }
-    return read_status(field(record, r->columns.status), out_status)
-               ? NULL
-               : "status is not bounced, complained, unsubscribed or delivered; write one of these";
+    return NULL;
 }
 
 static enum rc check_limits(const struct reading *r, struct err *err)
@@ -132,12 +164,18 @@ static enum rc take_row(struct reading *r, const struct csv_record *record, stru
         return rc;
     }
     struct arena *arena = &out->arena;
+    struct slice delivery = field(record, r->columns.delivery);
+    uint32_t number = 0;
+    if (status == FEEDBACK_DELIVERED) {
+        (void)read_reference(field(record, r->columns.reference), &delivery, &number);
+    }
     struct feedback_row row = {
         .line = record->line,
         .key = arena_text(arena, field(record, r->columns.key)),
         .address = arena_text(arena, field(record, r->columns.address)),
         .reason = arena_text(arena, cut_reason(field(record, r->columns.reason))),
-        .delivery = arena_text(arena, field(record, r->columns.delivery)),
+        .delivery = arena_text(arena, delivery),
+        .number = number,
         .status = status,
     };
     if (row.key == NULL || row.address == NULL || row.reason == NULL || row.delivery == NULL) {

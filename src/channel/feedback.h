@@ -2,9 +2,10 @@
  * feedback - a file dropped in outbox/feedback/CHANNEL/: what came back of messages
  *
  * CSV with a header; needed are key or address (or both), and status: bounced, complained,
- * unsubscribed or delivered. reason and delivery may stand beside, other columns are passed over. A
- * file is taken whole or refused whole. The door itself is looked at by spool/door.h, like any
- * other; who takes the file hands its descriptor here.
+ * unsubscribed or delivered. reason, delivery and reference (ID-n) may stand beside, other columns
+ * are passed over. Of who is delivered the reference alone is enough. A file is taken whole or
+ * refused whole. The door itself is looked at by spool/door.h, like any other; who takes the file
+ * hands its descriptor here.
  */
 #ifndef POSTROOM_CHANNEL_FEEDBACK_H
 #define POSTROOM_CHANNEL_FEEDBACK_H
@@ -38,7 +39,8 @@ struct feedback_row {
     const char *key;      /* "" where there is none; then there is an address */
     const char *address;  /* "" where there is none */
     const char *reason;   /* "" none */
-    const char *delivery; /* "" none; else a valid id */
+    const char *delivery; /* "" none; else a valid id: that of the reference, where there is one */
+    uint32_t number;      /* delivered: of the reference; 0: there is none */
     enum feedback_status status;
 };
 

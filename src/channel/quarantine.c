@@ -66,8 +66,7 @@ static bool fold_number(struct slice text, char out[NUMBER_DIGITS_MAX], size_t *
     return count >= NUMBER_DIGITS_MIN;
 }
 
-/* Appends an address as it is compared; lost memory shows in buf_ok. */
-static void fold_address(struct slice address, struct buf *out)
+void quarantine_fold(struct slice address, struct buf *out)
 {
     char digits[NUMBER_DIGITS_MAX];
     size_t count = 0;
@@ -123,7 +122,7 @@ static enum rc put(struct quarantine *q, struct slice address, struct slice key,
     enum rc rc = RC_OK;
     if (address.len > 0) {
         buf_clear(scratch);
-        fold_address(address, scratch);
+        quarantine_fold(address, scratch);
         rc = buf_ok(scratch, err);
         rc = rc == RC_OK ? keyset_add(&q->addresses, buf_slice(scratch), err) : rc;
     }
@@ -137,7 +136,7 @@ enum rc quarantine_has(const struct quarantine *quarantine, struct slice address
     bool is_in = false;
     enum rc rc = RC_OK;
     if (address.len > 0 && quarantine->addresses.count > 0) {
-        fold_address(address, &folded);
+        quarantine_fold(address, &folded);
         rc = buf_ok(&folded, err);
         rc = rc == RC_OK
                  ? keyset_has(&quarantine->addresses, buf_slice(&folded), scratch, &is_in, err)

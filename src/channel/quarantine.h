@@ -79,6 +79,9 @@ struct quarantine_entry {
 enum rc quarantine_add(int dirfd, const char *channel, const struct quarantine_entry *entries,
                        size_t count, size_t *out_added, struct err *err) MUST_CHECK;
 
+/* quarantine_fold - append an address as it is compared; lost memory shows in buf_ok */
+void quarantine_fold(struct slice address, struct buf *out);
+
 /* quarantine_file - "CHANNEL.csv" into out; returns out */
 const char *quarantine_file(const char *channel, char out[QUARANTINE_FILE_BYTES]);
 

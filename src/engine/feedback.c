@@ -158,10 +158,10 @@ static void tell_taken(struct engine *engine, const struct feedback_scan *scan,
     engine->counters.feedback++;
     log_event(LOG_LEVEL_INFO, "feedback-taken", house_channel_name(scan->door->channel),
               "file=\"%s\" rows=%zu bounced=%zu complained=%zu unsubscribed=%zu delivered=%zu "
-              "quarantined=%zu",
+              "quarantined=%zu recorded=%zu",
               scan->name, taken->rows, taken->counts[FEEDBACK_BOUNCED],
               taken->counts[FEEDBACK_COMPLAINED], taken->counts[FEEDBACK_UNSUBSCRIBED],
-              taken->counts[FEEDBACK_DELIVERED], taken->added);
+              taken->counts[FEEDBACK_DELIVERED], taken->added, taken->recorded);
 }
 
 static void take_one(struct feedback_scan *scan)

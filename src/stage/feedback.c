@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "channel/quarantine.h"
 #include "operator/identity.h"
+#include "stage/delivered.h"
 #include "stage/take_in.h"
 #include "sys/fs.h"
 
@@ -127,6 +128,7 @@ enum rc feedback_take(const struct stage_env *env, int door, int channel, const 
         return RC_PERM;
     }
     rc = rc == RC_OK ? fill_quarantine(env, channel_name, &feedback, now_ns, &out->added, err) : rc;
+    rc = rc == RC_OK ? delivered_record(env, channel, &feedback, now_ns, &out->recorded, err) : rc;
     rc = rc == RC_OK ? keep_file(env, door, channel_name, name, now_ns, err) : rc;
     if (rc == RC_OK) {
         out->rows = feedback.count;

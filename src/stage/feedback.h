@@ -3,8 +3,8 @@
  *
  * A file is taken whole or refused whole. Taken: whoever bounced, complained or unsubscribed is in
  * quarantine/CHANNEL.csv, durably, and then the file is moved to quarantine/taken/CHANNEL/. A crash
- * between is no harm: an address stands in the quarantine once (docs/SPOOL.md Q1). `delivered` is
- * counted and no more.
+ * between is no harm: an address stands in the quarantine once (docs/SPOOL.md Q1). Who is
+ * `delivered` is so with the delivery that the row names (stage/delivered.h).
  *
  * Who may drop: an operator, by the owner of the file. Who reads it is the daemon itself: rows are
  * parsed by channel/feedback, within its bounds.
@@ -21,7 +21,8 @@
 struct feedback_taken {
     size_t rows;
     size_t counts[FEEDBACK_STATUSES];
-    size_t added; /* to the quarantine: were not in it before */
+    size_t added;    /* to the quarantine: were not in it before */
+    size_t recorded; /* as delivered, with their delivery */
 };
 
 /*

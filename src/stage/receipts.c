@@ -3,8 +3,8 @@
  */
 #include "stage/receipts.h"
 
-#include "base/digest.h"
 #include "base/instant.h"
+#include "base/lookup.h"
 #include "delivery/progress.h"
 #include "spool/stage.h"
 #include "sys/clock.h"
@@ -97,8 +97,7 @@ struct taking {
     struct buf text;
     struct buf lines;   /* of struct line */
     struct buf matches; /* of struct match, in one delivery */
-    uint32_t *table;    /* index + 1 of the first line with an id, by its hash; 0: free */
-    size_t table_size;  /* a power of two */
+    struct lookup *ids; /* index + 1 of the first line with an id */
     size_t left;        /* lines that are not found */
     struct receipts_taken *out;
 };
@@ -157,33 +156,13 @@ static void read_lines(struct taking *t)
     }
 }
 
-/* Where an id stands in the table, or would */
-static uint32_t *place_of(const struct taking *t, struct slice id)
-{
-    size_t i = (size_t)hash64(id.ptr, id.len, 0) & (t->table_size - 1);
-    while (t->table[i] != 0 && !slice_equal(line_at(t, t->table[i] - 1)->id, id)) {
-        i = (i + 1) & (t->table_size - 1);
-    }
-    return &t->table[i];
-}
-
 static enum rc index_lines(struct taking *t, struct err *err)
 {
-    t->table_size = 64;
-    while (t->table_size < line_count(t) * 2) {
-        t->table_size *= 2;
+    enum rc rc = lookup_open(line_count(t), &t->ids, err);
+    for (size_t i = line_count(t); rc == RC_OK && i > 0; i--) { /* chains in the file's order */
+        line_at(t, i - 1)->same = lookup_put(t->ids, line_at(t, i - 1)->id, (uint32_t)i);
     }
-    t->table = calloc(t->table_size, sizeof *t->table);
-    if (t->table == NULL) {
-        return err_set(err, RC_NOMEM, "no memory for receipts");
-    }
-    for (size_t i = line_count(t); i > 0;
-         i--) { /* so that each chain is in the order of the file */
-        uint32_t *place = place_of(t, line_at(t, i - 1)->id);
-        line_at(t, i - 1)->same = *place;
-        *place = (uint32_t)i;
-    }
-    return RC_OK;
+    return rc;
 }
 
 /* --- one delivery --- */
@@ -192,7 +171,7 @@ static void on_id(void *ctx, const struct progress_id *id, uint64_t at)
 {
     struct taking *t = ctx;
     (void)at;
-    for (uint32_t i = *place_of(t, id->id); i != 0; i = line_at(t, i - 1)->same) {
+    for (uint32_t i = lookup_get(t->ids, id->id); i != 0; i = line_at(t, i - 1)->same) {
         const struct match match = {i - 1, id->number, id->part};
         if (!line_at(t, i - 1)->is_found) {
             buf_add(&t->matches, &match, sizeof match);
@@ -349,7 +328,7 @@ enum rc receipts_take(const struct stage_env *env, int channel, const char *name
     buf_release(&taking.text);
     buf_release(&taking.lines);
     buf_release(&taking.matches);
-    free(taking.table);
+    lookup_free(taking.ids);
     fs_drop(&taking.dirfd);
     return rc;
 }

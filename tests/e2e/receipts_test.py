@@ -189,6 +189,88 @@ class Late(Checks):
         self.assertFalse(path.exists())
 
 
+class Feedback(Checks):
+    """Receipts that somebody drops as a file."""
+
+    def feed(self, made, name, text, channel="sms"):
+        path = made.dir / ("." + name)
+        path.write_text(text)
+        os.chmod(path, 0o640)
+        os.rename(path, made.spool / "outbox/feedback" / channel / name)
+
+    def test_rows_that_name_their_delivery_are_delivered_in_it(self):
+        made = self.office("channels = { sms = { sender = \"Shop\"; }; };")
+        self.drop(made, count=8)
+        self.drop(made, "b", count=2)
+        made.once()
+        self.assertEqual(self.verdicts(made), ["sent"] * 8)
+        rows = ["a-1,,,delivered,", "a-1,,,delivered,a", "a-99,,,delivered,", ",R000002,,delivered,a", ",,0033 6 12-34 00 03,delivered,a",
+                ",R000004,,delivered,", ",R000005,,delivered,nobody", ",R000006,+33612340007,delivered,a", ",R000008,,unsubscribed,a",
+                "x-y-1,,,delivered,", ",R000001,,delivered,b"]
+        text = "reference,key,address,status,delivery\n" + "\n".join(rows) + "\n"
+        self.feed(made, "monday.csv", text)
+        made.once()
+        self.assertEqual(made.refused(), {})
+        self.assertEqual(self.verdicts(made), ["delivered"] * 3 + ["sent"] * 2 + ["delivered"] + ["sent"] * 2, made.log())
+        self.assertEqual(self.verdicts(made, "b"), ["delivered", "sent"])
+        self.assertEqual(self.counts(made), {"state": "finished", "sent": 8, "delivered": 4, "undelivered": 0, "failed": 0})
+        self.assertRegex(made.log(), r'feedback-taken sms file="monday.csv" rows=11 .*delivered=10 quarantined=1 recorded=5')
+        kept = (made.where("a") / "receipts").read_bytes()
+        self.feed(made, "again.csv", text)
+        made.once()
+        self.assertIn("quarantined=0 recorded=0", made.log())
+        self.assertEqual((made.where("a") / "receipts").read_bytes(), kept)
+        for secret in ("R00000", "0612", "+336", "12-34"):
+            self.assertNotIn(secret, made.log())
+
+    def test_other_channels_and_who_was_not_sent_to_are_left_alone(self):
+        made = self.office("channels = { sms = { sender = \"Shop\"; }; };", approvals="content = true;")
+        self.drop(made, count=2)
+        made.once()
+        text = "reference,status\na-1,delivered\n"
+        self.feed(made, "early.csv", text)  # it waits to be approved
+        made.once()
+        self.assertFalse((made.where("a") / "receipts").exists())
+        made.decide("a", "content", "approve")
+        made.once()
+        self.feed(made, "other.csv", text, channel="push")
+        made.once()
+        self.assertEqual((made.refused(), self.verdicts(made)), ({}, ["sent"] * 2))
+        self.feed(made, "right.csv", text)
+        made.once()
+        self.assertEqual(self.verdicts(made), ["delivered", "sent"])
+
+    def test_while_it_is_sending_and_after_a_crash(self):
+        smsc, made = self.post(wait="0s", more='rate = 40;')
+        self.drop(made, count=120, mobile=lambda n: f"4423123{n:04d}")
+        made.start()
+        made.until(lambda: made.place("a") and self.counts(made)["sent"] >= 20, "some are sent")
+        self.feed(made, "now.csv", "key,delivery,status\nR000003,a,delivered\nR000120,a,delivered\n")  # the second is not sent yet
+        made.until(lambda: self.verdicts(made)[2] == "delivered", "the receipt")
+        made.stop(signal.SIGKILL)
+        made.until(lambda: not sending.workers(made), "the worker dies with the daemon", 10)
+        made.start()
+        made.until(lambda: made.place("a") == ["done"], "its end")
+        self.assertEqual(made.stop(), 0)
+        verdicts = collections.Counter(self.verdicts(made))
+        self.assertEqual((verdicts["delivered"], set(verdicts) - {"delivered", "sent", "held"}), (1, set()))
+
+    def test_killed_at_any_moment_each_is_recorded_once(self):
+        made = self.office("channels = { sms = { sender = \"Shop\"; }; };")
+        count = 3000
+        self.drop(made, count=count)
+        made.once()
+        for n in range(1, 6):
+            self.feed(made, f"f{n}.csv", "key,delivery,status\n" + "".join(f"R{i:06d},a,delivered\n" for i in range(1, count * n // 5 + 1)))
+            made.start()
+            time.sleep(0.004 * n * n)  # any moment will do
+            made.stop(signal.SIGKILL)
+            made.once()
+            self.assertEqual((made.refused(), self.counts(made)["delivered"]), ({}, count * n // 5))
+        kept = sending.Progress((made.where("a") / "receipts").read_bytes())
+        self.assertEqual(collections.Counter(kept.numbers("delivered")), collections.Counter(range(1, count + 1)))
+
+
 class Crash(Checks):
     def test_killed_at_random_no_receipt_is_lost(self):
         """A receipt that was answered is on disk; one that was not comes again."""

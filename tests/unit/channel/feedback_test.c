@@ -48,6 +48,31 @@ static void feedback_read__every_status__is_taken(void **state)
     feedback_release(&feedback);
 }
 
+static void feedback_read__reference__names_delivery_and_recipient(void **state)
+{
+    const struct folder *folder = *state;
+    struct feedback feedback = FEEDBACK_EMPTY;
+    struct err err = {""};
+    static const char text[] = "reference,status,key,delivery\n"
+                               "spring-2-17,delivered,,\n"
+                               "ours-4294967295,delivered,,ours\n"
+                               ",delivered,k,ours\n"
+                               "not ours,bounced,k,\n";
+    if (read_text(folder, slice_of(text), &feedback, &err) != RC_OK) {
+        fail_msg("%s", err.text);
+    }
+    static const struct {
+        const char *delivery;
+        uint32_t number;
+    } expected[] = {{"spring-2", 17}, {"ours", UINT32_MAX}, {"ours", 0}, {"", 0}};
+    assert_int_equal(feedback.count, 4);
+    for (size_t i = 0; i < feedback.count; i++) {
+        assert_string_equal(feedback.rows[i].delivery, expected[i].delivery);
+        assert_int_equal(feedback.rows[i].number, expected[i].number);
+    }
+    feedback_release(&feedback);
+}
+
 static void feedback_read__long_reason__is_cut_between_characters(void **state)
 {
     const struct folder *folder = *state;
@@ -83,6 +108,14 @@ static void feedback_read__one_bad_line__refuses_the_whole_file_with_line_and_me
         {"key,status\nk,bounced\n\"k,bounced\n", "f.csv:3: "},
         {"address,status\n\"a\nb\",bounced\n", "f.csv:2: a key or address that is none"},
         {"key,status,delivery\nk,bounced,../x\n", "f.csv:2: delivery is no id"},
+        {"reference,status\na-1,bounced\n", "f.csv:2: neither key nor address; say who"},
+        {"reference,status\n,delivered\n", "f.csv:2: neither key nor address; say who"},
+        {"reference,status\na-0,delivered\n", "f.csv:2: reference is no id and number like"},
+        {"reference,status\na-4294967296,delivered\n", "f.csv:2: reference is no id and number"},
+        {"reference,status\na1,delivered\n", "f.csv:2: reference is no id and number"},
+        {"reference,status\n../a-1,delivered\n", "f.csv:2: reference is no id and number"},
+        {"reference,status\na-1x,delivered\n", "f.csv:2: reference is no id and number"},
+        {"reference,delivery,status\na-1,b,delivered\n", "f.csv:2: delivery and reference speak"},
         {"key,status\n\xFF,bounced\n", "f.csv:2: not UTF-8; save the file as UTF-8"},
         {"key,status,key\nk,bounced,k\n", "f.csv:1: "},
     };
@@ -124,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_folder(feedback_read__every_status__is_taken),
+        in_folder(feedback_read__reference__names_delivery_and_recipient),
         in_folder(feedback_read__long_reason__is_cut_between_characters),
         in_folder(feedback_read__one_bad_line__refuses_the_whole_file_with_line_and_mend),
         in_folder(feedback_read__more_rows_or_bytes_than_allowed__is_range),
