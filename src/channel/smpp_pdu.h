@@ -96,6 +96,7 @@ enum smpp_status {
 /* name, tag (5.3.2) */
 #define SMPP_TLVS(TLV)                                                                             \
     TLV(receipted_message_id, 0x001E)                                                              \
+    TLV(network_error_code, 0x0423)                                                                \
     TLV(message_payload, 0x0424)                                                                   \
     TLV(message_state, 0x0427)
 

@@ -58,6 +58,15 @@ static enum smpp_fate fate_of_state(unsigned char state)
     }
 }
 
+/* network_error_code (5.3.2.31) alone is the network's own: what stands behind "err:" is a matter
+ * of each SMSC. GSM's "unknown subscriber" (TS 29.002 17.6.6). */
+static bool is_number_gone(struct slice code)
+{
+    static const char unknown_subscriber[] = {3, 0, 1};
+    return code.len == sizeof unknown_subscriber &&
+           memcmp(code.ptr, unknown_subscriber, sizeof unknown_subscriber) == 0;
+}
+
 bool smpp_receipt_read(const struct smpp_pdu *deliver_sm, struct smpp_receipt *out)
 {
     const struct smpp_sm *sm = &deliver_sm->body.sm;
@@ -78,6 +87,8 @@ bool smpp_receipt_read(const struct smpp_pdu *deliver_sm, struct smpp_receipt *o
     out->fate = deliver_sm->tlv.message_state.len == 1
                     ? fate_of_state((unsigned char)deliver_sm->tlv.message_state.ptr[0])
                     : fate_of_word(out->state);
+    out->is_gone =
+        out->fate == SMPP_FATE_FAILED && is_number_gone(deliver_sm->tlv.network_error_code);
     return out->id.len > 0;
 }
 

@@ -20,6 +20,7 @@ struct smpp_receipt {
     enum smpp_fate fate;
     struct slice state; /* the peer's word, "DELIVRD"; empty where a TLV alone tells */
     struct slice error; /* its code of the failure; empty where there is none */
+    bool is_gone;       /* failed, and the network knows no such number */
 };
 
 enum { SMPP_ID_BYTES_MAX = 64 }; /* of a message_id (5.2.23) */

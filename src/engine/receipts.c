@@ -36,8 +36,8 @@ static enum rc take(struct engine *engine, const char *name, struct err *err)
     enum rc rc = receipts_take(&engine->env, CHANNEL, name, is_final, &taken, err);
     if (rc == RC_OK) {
         log_event(LOG_LEVEL_INFO, "receipts-taken", name,
-                  "delivered=%zu undelivered=%zu known=%zu unknown=%zu later=%d", taken.delivered,
-                  taken.undelivered, taken.known, taken.unknown,
+                  "delivered=%zu undelivered=%zu known=%zu gone=%zu unknown=%zu later=%d",
+                  taken.delivered, taken.undelivered, taken.known, taken.gone, taken.unknown,
                   !is_final && taken.unknown > 0 ? 1 : 0);
     }
     return rc;

@@ -3,8 +3,11 @@
  */
 #include "stage/receipts.h"
 
+#include "base/arena.h"
 #include "base/instant.h"
 #include "base/lookup.h"
+#include "channel/quarantine.h"
+#include "channel/recipients.h"
 #include "delivery/progress.h"
 #include "spool/stage.h"
 #include "sys/clock.h"
@@ -79,6 +82,7 @@ struct line {
     struct slice word;
     int64_t at_ns;
     bool is_delivered;
+    bool is_gone; /* undelivered, and its number is none any more */
     bool is_found;
     uint32_t same; /* index + 1 of the next line with this id; 0: none */
 };
@@ -92,6 +96,7 @@ struct match {
 
 struct taking {
     const struct stage_env *env;
+    int channel;
     int dirfd;
     const char *name;
     struct buf text;
@@ -133,7 +138,8 @@ static bool read_line(struct slice text, struct line *out)
     out->word = take_word(&text);
     out->id = text;
     out->is_delivered = slice_equal_text(fate, "delivered");
-    bool is_fate = out->is_delivered || slice_equal_text(fate, "undelivered");
+    out->is_gone = slice_equal_text(fate, "gone");
+    bool is_fate = out->is_delivered || out->is_gone || slice_equal_text(fate, "undelivered");
     return is_fate && instant_parse(when, &out->at_ns) == RC_OK && out->word.len > 0 &&
            out->id.len > 0 && out->id.len <= PROGRESS_ID_BYTES_MAX;
 }
@@ -226,6 +232,72 @@ static enum rc record_matches(struct taking *t, int dirfd, struct err *err)
     return rc;
 }
 
+/* Numbers that are none any more, of the list into entries */
+static enum rc add_gone(const struct taking *t, struct recipients *list, const char *id,
+                        struct arena *arena, struct buf *entries, struct err *err)
+{
+    const struct match *matches = (const struct match *)(const void *)t->matches.ptr;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < t->matches.len / sizeof *matches; i++) {
+        const struct line *line = line_at(t, matches[i].line);
+        struct recipient recipient;
+        if (!line->is_gone || matches[i].number > recipients_total(list)) {
+            continue;
+        }
+        rc = recipients_read(list, matches[i].number, &recipient, err);
+        const char *address = rc == RC_OK ? arena_text(arena, recipient.address) : NULL;
+        if (address != NULL) {
+            const struct quarantine_entry entry = {.address = slice_of(address),
+                                                   .since_ns = line->at_ns,
+                                                   .cause = "permanent",
+                                                   .delivery = id};
+            buf_add(entries, &entry, sizeof entry);
+        } else if (rc == RC_OK) {
+            rc = err_set(err, RC_NOMEM, "no memory for addresses");
+        }
+    }
+    return rc == RC_OK ? buf_ok(entries, err) : rc;
+}
+
+static bool has_gone(const struct taking *t)
+{
+    const struct match *matches = (const struct match *)(const void *)t->matches.ptr;
+    bool is_any = false;
+    for (size_t i = 0; i < t->matches.len / sizeof *matches; i++) {
+        is_any = is_any || line_at(t, matches[i].line)->is_gone;
+    }
+    return is_any;
+}
+
+/* They go into the channel's quarantine; twice is as once. */
+static enum rc quarantine_gone(struct taking *t, int dirfd, const char *id, struct err *err)
+{
+    struct arena arena = ARENA_EMPTY;
+    struct buf entries = BUF_EMPTY;
+    struct recipients *list = NULL;
+    int fd = -1;
+    if (!has_gone(t)) {
+        return RC_OK;
+    }
+    enum rc rc = fs_open_regular(dirfd, RECIPIENTS_PATH, &fd, err);
+    rc = rc == RC_OK ? recipients_open(fd, &list, err) : rc;
+    rc = rc == RC_OK ? add_gone(t, list, id, &arena, &entries, err) : rc;
+    size_t count = entries.len / sizeof(struct quarantine_entry);
+    if (rc == RC_OK && count > 0) {
+        rc = quarantine_add(
+            spool_dir(t->env->spool, SPOOL_QUARANTINE), house_channel_name(t->channel),
+            (const struct quarantine_entry *)(const void *)entries.ptr, count, NULL, err);
+        /* A quarantine that somebody has to mend is waited for. */
+        rc = rc == RC_PERM || rc == RC_RANGE ? RC_TEMP : rc;
+        t->out->gone += rc == RC_OK ? count : 0;
+    }
+    recipients_free(list);
+    buf_release(&entries);
+    arena_release(&arena);
+    fs_drop(&fd);
+    return rc;
+}
+
 /* What cannot be read is somebody's to mend, and keeps nobody else's receipts back. */
 static enum rc look_in(struct taking *t, const char *id, struct err *err)
 {
@@ -238,6 +310,7 @@ static enum rc look_in(struct taking *t, const char *id, struct err *err)
     rc = rc == RC_OK ? spool_open_delivery(t->env->spool, stage, id, &dirfd, &why) : rc;
     rc = rc == RC_OK ? progress_ids_read(dirfd, &ids, &why) : rc;
     rc = rc == RC_OK ? buf_ok(&t->matches, &why) : rc;
+    rc = rc == RC_OK ? quarantine_gone(t, dirfd, id, &why) : rc;
     rc = rc == RC_OK && t->matches.len > 0 ? record_matches(t, dirfd, &why) : rc;
     fs_drop(&dirfd);
     if (rc == RC_CORRUPT || rc == RC_PERM) {
@@ -321,7 +394,7 @@ static enum rc take_all(struct taking *t, bool is_final, struct err *err)
 enum rc receipts_take(const struct stage_env *env, int channel, const char *name, bool is_final,
                       struct receipts_taken *out, struct err *err)
 {
-    struct taking taking = {.env = env, .dirfd = -1, .name = name, .out = out};
+    struct taking taking = {.env = env, .channel = channel, .dirfd = -1, .name = name, .out = out};
     *out = (struct receipts_taken){0};
     enum rc rc = spool_receipts(env->spool, house_channel_name(channel), &taking.dirfd, err);
     rc = rc == RC_OK ? take_all(&taking, is_final, err) : rc;

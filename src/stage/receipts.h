@@ -1,12 +1,12 @@
 /*
  * receipts - what a delivery's session heard of others' messages goes to those it is about
  *
- *     outbox/receipts/CHANNEL/ID   lines by the worker of ID: TIME delivered|undelivered WORD ID
- *                                  (docs/SPOOL.md, "Receipts"); also the mark that receipts may
- * come for ID DELIVERY/receipts            by the daemon: delivery/progress.h
+ *     outbox/receipts/CHANNEL/ID   lines by the worker of ID: TIME delivered|undelivered|gone WORD
+ * ID (docs/SPOOL.md, "Receipts"); also the mark that receipts may come for ID DELIVERY/receipts by
+ * the daemon: delivery/progress.h
  *
  * Who has a receipt already does not get it twice, so a file may be taken again after a crash.
- * No recipient stands in any of these.
+ * No recipient stands in any of these; the address of one that is `gone` goes into the quarantine.
  */
 #ifndef POSTROOM_STAGE_RECEIPTS_H
 #define POSTROOM_STAGE_RECEIPTS_H
@@ -39,6 +39,7 @@ struct receipts_taken {
     size_t delivered;   /* recorded */
     size_t undelivered; /* recorded */
     size_t known;       /* recorded before */
+    size_t gone;        /* their numbers are in the quarantine now, or were */
     size_t unknown;     /* of no delivery that has a file, or no line at all */
 };
 

@@ -34,6 +34,7 @@ enum {
 struct queued {
     uint64_t number; /* its answer's */
     bool is_delivered;
+    bool is_gone;
     char id[SMPP_ID_BYTES_MAX + 1];
     char word[WORD_BYTES];
 };
@@ -163,6 +164,7 @@ static uint64_t on_receipt(void *ctx, const struct smpp_receipt *told)
     }
     put_word(told, queued->word);
     queued->is_delivered = told->fate == SMPP_FATE_DELIVERED;
+    queued->is_gone = told->is_gone;
     queued->number = ++receipts->told;
     receipts->count++;
     return queued->number;
@@ -188,16 +190,27 @@ static bool find_own(const struct sending *sending, const struct queued *queued,
            slice_equal_text(out->id, queued->id);
 }
 
+/* A line for the daemon, which knows the other deliveries and the quarantine. */
+static enum rc pass_on(struct send_receipts *receipts, const struct queued *queued, struct err *err)
+{
+    char when[INSTANT_TEXT_BYTES];
+    buf_add_format(&receipts->heard, "%s %s %s %s\n", instant_format_seconds(clock_now_ns(), when),
+                   queued->is_delivered ? "delivered"
+                   : queued->is_gone    ? "gone"
+                                        : "undelivered",
+                   queued->word, queued->id);
+    return buf_ok(&receipts->heard, err);
+}
+
 static enum rc record_one(struct sending *sending, const struct queued *queued, struct err *err)
 {
-    struct send_receipts *receipts = sending->receipts;
     struct progress_id part;
-    char when[INSTANT_TEXT_BYTES];
-    if (!find_own(sending, queued, &part)) {
-        buf_add_format(
-            &receipts->heard, "%s %s %s %s\n", instant_format_seconds(clock_now_ns(), when),
-            queued->is_delivered ? "delivered" : "undelivered", queued->word, queued->id);
-        return buf_ok(&receipts->heard, err);
+    bool is_own = find_own(sending, queued, &part);
+    if (!is_own || queued->is_gone) {
+        enum rc passed = pass_on(sending->receipts, queued, err);
+        if (!is_own || passed != RC_OK) {
+            return passed;
+        }
     }
     const struct progress_record record = {
         .act = queued->is_delivered ? PROGRESS_ACT_DELIVERED : PROGRESS_ACT_UNDELIVERED,

@@ -82,7 +82,7 @@ class Session(Checks):
         self.assertEqual(collections.Counter(progress.numbers("delivered")), collections.Counter([1, 4, 5, 6]))
         self.assertEqual(progress.of(3)[-1], ("undelivered", "1 UNDELIV/001"))
         self.assertEqual({told["status"] for told in smsc.heard("told")}, {0})
-        self.assertRegex(made.log(), r"receipts-taken a delivered=0 undelivered=0 known=0 unknown=[1-9]")
+        self.assertRegex(made.log(), r"receipts-taken a delivered=0 undelivered=0 known=0 gone=0 unknown=[1-9]")
         self.assertFalse((made.spool / "quarantine/sms.csv").exists())
         self.nobody_is_named(made, smsc)
 
@@ -129,7 +129,7 @@ class Late(Checks):
         made.once()
         self.assertEqual(self.verdicts(made), ["delivered", "delivered", "undelivered", "sent"], made.log())
         self.assertEqual(self.counts(made), {"state": "finished", "sent": 4, "delivered": 2, "undelivered": 1, "failed": 0})
-        self.assertRegex(made.log(), r"receipts-taken b delivered=4 undelivered=1 known=1 unknown=0 later=0")
+        self.assertRegex(made.log(), r"receipts-taken b delivered=4 undelivered=1 known=1 gone=0 unknown=0 later=0")
         self.assertEqual(self.heard(made), {})
         self.assertEqual((made.where("a") / "progress").read_bytes(), before)
         kept = sending.Progress((made.where("a") / "receipts").read_bytes())
@@ -138,6 +138,23 @@ class Late(Checks):
         self.assertEqual([(word, number) for word, number, _ in kept.events[4:]], [("undelivered", 3)])
         self.assertEqual(made.show("a")["cost"]["spent"], "0.40")
         self.nobody_is_named(made, smsc)
+
+    def test_a_number_that_the_network_does_not_know_is_quarantined_and_no_other(self):
+        smsc, made = self.post(wait="0s")
+        numbers = {1: "443012345671", 2: "443112345672", 3: "443212345673", 4: "442412345674"}
+        self.drop(made, count=5, mobile=lambda n: numbers.get(n, "442312345675"))
+        made.once()
+        quarantine = lambda: [row.split(",")[::2] for row in (made.spool / "quarantine/sms.csv").read_text().splitlines()[1:]]
+        self.drop(made, "b", count=2)
+        made.once()
+        self.assertEqual(self.verdicts(made), ["undelivered"] * 4 + ["sent"], made.log())
+        self.assertEqual(sorted(row[0] for row in quarantine()), [numbers[1], numbers[2]])
+        self.assertEqual({row[2] for row in quarantine()}, {"a"})
+        self.assertEqual(len(made.log().split("gone=1")), 3)
+        self.nobody_is_named(made, smsc)
+        self.drop(made, "c", count=5, mobile=lambda n: numbers.get(n, "442312345675"))
+        made.once()
+        self.assertEqual((made.show("c")["excluded"], made.show("c")["records"]), ({"quarantined": 2}, 3))
 
     def test_what_a_crash_left_is_taken_over_at_the_next_start(self):
         smsc, made = self.post(wait="0s")
@@ -151,11 +168,11 @@ class Late(Checks):
         made.once()
         self.assertEqual(self.results(made)[1], ("delivered", "1", "2027-03-01T08:00:00Z"))
         self.assertEqual(self.verdicts(made), ["delivered", "sent", "sent"])
-        self.assertIn("receipts-taken a delivered=1 undelivered=0 known=1 unknown=2", made.log())
+        self.assertIn("receipts-taken a delivered=1 undelivered=0 known=1 gone=0 unknown=2", made.log())
         path.write_text(line % ids[1] + line % ids[3])  # again, as if the end of the file had not reached the disk
         made.once()
         self.assertEqual(self.verdicts(made), ["delivered", "sent", "delivered"])
-        self.assertIn("receipts-taken a delivered=1 undelivered=0 known=1 unknown=0", made.log())
+        self.assertIn("receipts-taken a delivered=1 undelivered=0 known=1 gone=0 unknown=0", made.log())
         with open(made.where("a") / "receipts", "ab") as out:
             out.write(b"group 000000")
         path.write_text(line % ids[2])

@@ -37,6 +37,9 @@ const RECEIPTS = {
         text('no-such-message', 'DELIVRD', '000'), { short_message: '' }, text(id, 'UNKNOWN', '000'), 'id:'.repeat(80),
         { message_payload: { message: Buffer.alloc(60000, 'id:a ') } }, { receipted_message_id: 'y'.repeat(200), message_state: 2 },
         text(id, 'DELIVRD', '000')],
+    4430: (id) => [{ short_message: text(id, 'UNDELIV', '001'), network_error_code: Buffer.from([3, 0, 1]) }],
+    4431: (id) => [{ late: { short_message: text(id, 'UNDELIV', '001'), network_error_code: Buffer.from([3, 0, 1]) } }],
+    4432: (id) => [{ short_message: text(id, 'UNDELIV', '001'), network_error_code: Buffer.from([3, 0, 27]) }], // switched off
     4429: (id) => [{ after: 700, short_message: text(id, 'DELIVRD', '000') }],
 };
 

@@ -285,6 +285,22 @@ static void smpp_receipt_read__without_what_it_needs__is_none_or_undecided(void 
         assert_true(smpp_receipt_read(&pdu, &receipt));
         assert_int_equal(receipt.fate, states[i].fate);
     }
+    pdu.tlv.message_state = SLICE_LITERAL("\x05");
+    const struct {
+        struct slice code;
+        bool is_gone;
+    } codes[] = {{SLICE_LITERAL("\3\0\1"), true},    {SLICE_LITERAL("\3\0\x1b"), false},
+                 {SLICE_LITERAL("\1\0\1"), false},   {SLICE_LITERAL("\3\0"), false},
+                 {SLICE_LITERAL("\3\0\1\0"), false}, {SLICE_LITERAL(""), false}};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        pdu.tlv.network_error_code = codes[i].code;
+        assert_true(smpp_receipt_read(&pdu, &receipt));
+        assert_int_equal(receipt.is_gone, codes[i].is_gone);
+    }
+    pdu.tlv.network_error_code = codes[0].code;
+    pdu.tlv.message_state = SLICE_LITERAL("\x02"); /* it arrived all the same */
+    assert_true(smpp_receipt_read(&pdu, &receipt));
+    assert_false(receipt.is_gone);
     pdu.tlv.message_state = SLICE_LITERAL("\x02\x02"); /* none: the text counts */
     assert_true(smpp_receipt_read(&pdu, &receipt));
     assert_int_equal(receipt.fate, SMPP_FATE_FAILED);
