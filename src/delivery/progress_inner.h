@@ -28,7 +28,6 @@ struct progress_kind {
     unsigned from;   /* set of states, 1 << state */
     uint8_t to;      /* enum progress_state */
     uint8_t numbers; /* behind the recipient's: tries; code; code and seconds; part */
-    bool is_of_part; /* the number is that of a part, not a code */
 };
 
 extern const struct progress_kind progress_kinds[PROGRESS_ACTS];
@@ -44,6 +43,9 @@ struct progress_step {
 
 /* progress_apply - fold one record; NULL, or why it cannot be */
 const char *progress_apply(struct progress_table *table, const struct progress_step *step);
+
+/* progress_is_of_part - its number is that of a part, not a code */
+bool progress_is_of_part(enum progress_act act);
 
 /* progress_may_follow - in the state that its recipient has */
 bool progress_may_follow(const struct progress_table *table, const struct progress_step *step);

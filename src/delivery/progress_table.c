@@ -38,9 +38,9 @@ const struct progress_kind progress_kinds[PROGRESS_ACTS] = {
     [PROGRESS_ACT_SUPPRESSED] = {"suppressed", S(UNSENT) | S(TEMPORARY), PROGRESS_SUPPRESSED, 0},
     [PROGRESS_ACT_RESEND] = {"resend", S(UNCERTAIN) | S(HELD), PROGRESS_TEMPORARY, 2},
     [PROGRESS_ACT_HOLD] = {"hold", S(UNCERTAIN), PROGRESS_HELD, 0},
-    [PROGRESS_ACT_ID] = {"id", S(SENT), PROGRESS_SENT, 1, true},
-    [PROGRESS_ACT_DELIVERED] = {"delivered", S(SENT), PROGRESS_DELIVERED, 1, true},
-    [PROGRESS_ACT_UNDELIVERED] = {"undelivered", S(SENT), PROGRESS_UNDELIVERED, 1, true},
+    [PROGRESS_ACT_ID] = {"id", S(SENT), PROGRESS_SENT, 1},
+    [PROGRESS_ACT_DELIVERED] = {"delivered", S(SENT), PROGRESS_DELIVERED, 1},
+    [PROGRESS_ACT_UNDELIVERED] = {"undelivered", S(SENT), PROGRESS_UNDELIVERED, 1},
 };
 
 const char *progress_state_name(enum progress_state state)
@@ -64,6 +64,12 @@ void progress_table_release(struct progress_table *table)
 {
     free(table->entries);
     *table = PROGRESS_TABLE_EMPTY;
+}
+
+bool progress_is_of_part(enum progress_act act)
+{
+    return act == PROGRESS_ACT_ID || act == PROGRESS_ACT_DELIVERED ||
+           act == PROGRESS_ACT_UNDELIVERED;
 }
 
 uint32_t progress_table_sent(const struct progress_table *table)
@@ -105,7 +111,7 @@ bool progress_may_follow(const struct progress_table *table, const struct progre
     const struct progress_entry *entry = &table->entries[step->number - 1];
     bool is_known =
         step->act == PROGRESS_ACT_DELIVERED && (entry->parts & bit_of(step->first)) != 0;
-    bool is_no_part = progress_kinds[step->act].is_of_part && step->first > PROGRESS_PARTS_MAX;
+    bool is_no_part = progress_is_of_part(step->act) && step->first > PROGRESS_PARTS_MAX;
     return (progress_kinds[step->act].from & 1U << entry->state) != 0 && !is_known && !is_no_part;
 }
 
@@ -119,7 +125,7 @@ static void keep_numbers(struct progress_entry *entry, const struct progress_ste
         entry->tries = (uint8_t)(entry->tries - 1);
     } else if (step->act == PROGRESS_ACT_DELIVERED) {
         entry->parts |= bit_of(step->first);
-    } else if (kind->numbers > 0 && !kind->is_of_part) {
+    } else if (kind->numbers > 0 && !progress_is_of_part(step->act)) {
         entry->code = (uint16_t)step->first;
     }
     if (step->act == PROGRESS_ACT_SENT) {

@@ -14,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct named {
+    const struct feedback_row *row;
+};
+
 /* The rows of one delivery. */
 struct naming {
     const struct stage_env *env;
-    const struct feedback_row *const *rows;
+    const struct named *rows;
     size_t count;
     int64_t now_ns;
     struct progress_log *log;
@@ -58,7 +62,7 @@ static enum rc want_addresses(const struct naming *n, struct wanted *wanted, str
         return err_set(err, RC_NOMEM, "no memory for addresses");
     }
     for (size_t i = 0; i < n->count; i++) {
-        const struct feedback_row *row = n->rows[i];
+        const struct feedback_row *row = n->rows[i].row;
         if (row->number == 0 && row->key[0] == '\0') {
             quarantine_fold(slice_of(row->address), &wanted->texts);
             wanted->count++;
@@ -81,7 +85,7 @@ static enum rc want(const struct naming *n, struct wanted *wanted, struct err *e
     enum rc rc = lookup_open(n->count, &wanted->keys, err);
     rc = rc == RC_OK ? lookup_open(n->count, &wanted->addresses, err) : rc;
     for (size_t i = 0; rc == RC_OK && i < n->count; i++) {
-        const struct feedback_row *row = n->rows[i];
+        const struct feedback_row *row = n->rows[i].row;
         if (row->number == 0 && row->key[0] != '\0') {
             (void)lookup_put(wanted->keys, slice_of(row->key), 1);
             wanted->count++;
@@ -136,7 +140,7 @@ static enum rc record_rows(struct naming *n, int dirfd, struct err *err)
 {
     enum rc rc = progress_receipts_open(dirfd, &n->log, err);
     for (size_t i = 0; rc == RC_OK && i < n->count; i++) {
-        rc = n->rows[i]->number > 0 ? record(n, n->rows[i]->number, err) : RC_OK;
+        rc = n->rows[i].row->number > 0 ? record(n, n->rows[i].row->number, err) : RC_OK;
     }
     rc = rc == RC_OK ? record_by_list(n, dirfd, err) : rc;
     rc = rc == RC_OK && n->recorded > 0 ? progress_log_commit(n->log, err) : rc;
@@ -148,7 +152,7 @@ static enum rc record_rows(struct naming *n, int dirfd, struct err *err)
 /* A delivery that is none, of another channel, not begun or damaged keeps no other row back. */
 static enum rc record_one(struct naming *n, int channel, struct err *err)
 {
-    const char *id = n->rows[0]->delivery;
+    const char *id = n->rows[0].row->delivery;
     struct subject subject = SUBJECT_NONE;
     struct err why = {{0}};
     enum rc rc = subject_open(n->env->spool, id, &subject, &why);
@@ -167,36 +171,40 @@ static enum rc record_one(struct naming *n, int channel, struct err *err)
 
 static int by_delivery(const void *a, const void *b)
 {
-    const struct feedback_row *one = *(const struct feedback_row *const *)a;
-    const struct feedback_row *other = *(const struct feedback_row *const *)b;
+    const struct feedback_row *one = ((const struct named *)a)->row;
+    const struct feedback_row *other = ((const struct named *)b)->row;
     int order = strcmp(one->delivery, other->delivery);
     return order != 0 ? order : one->line < other->line ? -1 : one->line > other->line ? 1 : 0;
 }
 
-static size_t pick(const struct feedback *feedback, const struct feedback_row **out)
+/* Those that name a delivery, in the order of these */
+static enum rc pick(const struct feedback *feedback, struct named **out, size_t *out_count,
+                    struct err *err)
 {
-    size_t count = 0;
+    struct named *rows = calloc(feedback->count + 1, sizeof *rows);
+    if (rows == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for receipts");
+    }
     for (size_t i = 0; i < feedback->count; i++) {
         const struct feedback_row *row = &feedback->rows[i];
         if (row->status == FEEDBACK_DELIVERED && row->delivery[0] != '\0') {
-            out[count++] = row;
+            rows[(*out_count)++].row = row;
         }
     }
-    if (count > 0) {
-        qsort(out, count, sizeof *out, by_delivery);
-    }
-    return count;
+    qsort(rows, *out_count, sizeof *rows, by_delivery);
+    *out = rows;
+    return RC_OK;
 }
 
 enum rc delivered_record(const struct stage_env *env, int channel, const struct feedback *feedback,
                          int64_t now_ns, size_t *out_recorded, struct err *err)
 {
-    const struct feedback_row **rows = calloc(feedback->count + 1, sizeof *rows);
-    enum rc rc = rows == NULL ? err_set(err, RC_NOMEM, "no memory for receipts") : RC_OK;
-    size_t count = rc == RC_OK ? pick(feedback, rows) : 0;
+    struct named *rows = NULL;
+    size_t count = 0;
+    enum rc rc = pick(feedback, &rows, &count, err);
     *out_recorded = 0;
     for (size_t from = 0, to = 0; rc == RC_OK && from < count; from = to) {
-        while (to < count && strcmp(rows[to]->delivery, rows[from]->delivery) == 0) {
+        while (to < count && strcmp(rows[to].row->delivery, rows[from].row->delivery) == 0) {
             to++;
         }
         struct naming naming = {

@@ -334,29 +334,37 @@ static int newer_first(const void *a, const void *b)
     return one->written_ns < other->written_ns ? 1 : one->written_ns > other->written_ns ? -1 : 0;
 }
 
+/* Of every file of the channel; the names are borrowed. */
+static enum rc read_marks(int dirfd, const struct fs_names *names, struct mark **out,
+                          size_t *out_count, struct err *err)
+{
+    struct mark *marks = calloc(names->count + 1, sizeof *marks);
+    if (marks == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for receipts");
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->names[i];
+        struct stat status;
+        if (id_is_valid(slice_of(name)) &&
+            fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+            marks[(*out_count)++] =
+                (struct mark){name, (int64_t)status.st_mtim.tv_sec * NS_PER_SECOND +
+                                        (int64_t)status.st_mtim.tv_nsec};
+        }
+    }
+    qsort(marks, *out_count, sizeof *marks, newer_first);
+    *out = marks;
+    return RC_OK;
+}
+
 static enum rc look_in_all(struct taking *t, struct err *err)
 {
     struct fs_names names = {0};
     struct mark *marks = NULL;
-    size_t known = 0;
+    size_t count = 0;
     enum rc rc = fs_list(t->dirfd, RECEIPTS_FILES_MAX, &names, err);
-    if (rc == RC_OK) {
-        marks = calloc(names.count + 1, sizeof *marks);
-        rc = marks == NULL ? err_set(err, RC_NOMEM, "no memory for receipts") : RC_OK;
-    }
-    for (size_t i = 0; rc == RC_OK && i < names.count; i++) {
-        struct stat status;
-        if (id_is_valid(slice_of(names.names[i])) &&
-            fstatat(t->dirfd, names.names[i], &status, AT_SYMLINK_NOFOLLOW) == 0) {
-            marks[known++] =
-                (struct mark){names.names[i], (int64_t)status.st_mtim.tv_sec * NS_PER_SECOND +
-                                                  status.st_mtim.tv_nsec};
-        }
-    }
-    if (known > 0) {
-        qsort(marks, known, sizeof *marks, newer_first);
-    }
-    for (size_t i = 0; rc == RC_OK && i < known && t->left > 0; i++) {
+    rc = rc == RC_OK ? read_marks(t->dirfd, &names, &marks, &count, err) : rc;
+    for (size_t i = 0; rc == RC_OK && i < count && t->left > 0; i++) {
         rc = look_in(t, marks[i].id, err);
     }
     free(marks);
