@@ -896,6 +896,15 @@ static void progress_receipts__damaged_or_of_others__is_corrupt(void **state)
     folder_put(folder, PROGRESS_RECEIPTS_FILE, buf_slice(&other), 0640);
     assert_int_equal(load_rc(folder), RC_CORRUPT);
     buf_release(&other);
+    /* of a delivery to others */
+    assert_int_equal(unlinkat(folder->fd, PROGRESS_FILE, 0), 0);
+    log = begin(folder, 5);
+    progress_log_free(log);
+    folder_put(folder, PROGRESS_RECEIPTS_FILE, buf_slice(&whole), 0640);
+    struct err err = {""};
+    struct progress_table table;
+    assert_int_equal(progress_table_load(folder->fd, &table, &err), RC_CORRUPT);
+    assert_non_null(strstr(err.text, "about another number of recipients"));
     buf_release(&whole);
 }
 
