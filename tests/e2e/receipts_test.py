@@ -86,6 +86,16 @@ class Session(Checks):
         self.assertFalse((made.spool / "quarantine/sms.csv").exists())
         self.nobody_is_named(made, smsc)
 
+    def test_a_receipt_that_is_quicker_than_the_answer_it_speaks_of(self):
+        for connections in (1, 3):
+            with self.subTest(connections=connections):
+                smsc, made = self.post(window=4, more=f"connections = {connections};")
+                self.drop(made, count=60, mobile=lambda n: f"4433123456{n:02d}")
+                made.once()
+                self.assertEqual(self.counts(made), {"state": "finished", "sent": 60, "delivered": 60, "undelivered": 0, "failed": 0}, made.log())
+                self.assertEqual(len(smsc.heard("bind")), connections)
+                self.assertEqual(self.heard(made), {})
+
     def test_finished_does_not_wait_and_who_sent_listens_until_all_is_known(self):
         smsc, made = self.post(wait="1m")
         self.drop(made, count=3, mobile=lambda n: "442912345678" if n == 2 else f"3361234567{n}")  # 2: after a while

@@ -37,6 +37,7 @@ const RECEIPTS = {
         text('no-such-message', 'DELIVRD', '000'), { short_message: '' }, text(id, 'UNKNOWN', '000'), 'id:'.repeat(80),
         { message_payload: { message: Buffer.alloc(60000, 'id:a ') } }, { receipted_message_id: 'y'.repeat(200), message_state: 2 },
         text(id, 'DELIVRD', '000')],
+    4433: () => [],
     4430: (id) => [{ short_message: text(id, 'UNDELIV', '001'), network_error_code: Buffer.from([3, 0, 1]) }],
     4431: (id) => [{ late: { short_message: text(id, 'UNDELIV', '001'), network_error_code: Buffer.from([3, 0, 1]) } }],
     4432: (id) => [{ short_message: text(id, 'UNDELIV', '001'), network_error_code: Buffer.from([3, 0, 27]) }], // switched off
@@ -52,6 +53,14 @@ function tell(session, id, receipt, number) {
             waiting.splice(waiting.indexOf(entry), 1);
         }
     });
+}
+
+const sessions = new Set(); // bound
+
+// By another session where there is one, and before the part is answered where it is the only one.
+function tellElsewhere(session, id, receipt, number) {
+    const others = [...sessions].filter((other) => other !== session);
+    tell(others.length > 0 ? others[0] : session, id, receipt, number);
 }
 
 function report(session, id, number, part) {
@@ -82,6 +91,9 @@ function take(session, pdu) {
     }
     const id = `m-${accepted += 1}`;
     const good = !answer.command_status;
+    if (good && pdu.destination_addr.startsWith('4433')) { // quicker than its own answer
+        tellElsewhere(session, id, { short_message: text(id, 'DELIVRD', '000') }, pdu.destination_addr);
+    }
     session.send(pdu.response(good ? { message_id: id } : answer));
     say(good ? 'got' : 'refused', {
         to: pdu.destination_addr, from: pdu.source_addr, ton: [pdu.source_addr_ton, pdu.dest_addr_ton], part,
@@ -98,6 +110,10 @@ const server = smpp.createServer((session) => {
     session.on('bind_transceiver', (pdu) => {
         const good = pdu.system_id === 'shop' && pdu.password === 'secret';
         session.send(pdu.response(good ? { system_id: 'smsc' } : { command_status: smpp.ESME_RINVPASWD }));
+        if (good) {
+            sessions.add(session);
+            session.on('close', () => sessions.delete(session));
+        }
         say('bind', { system_id: pdu.system_id, version: pdu.interface_version, good });
         for (const entry of good ? waiting.splice(0) : []) {
             tell(session, entry.id, entry.receipt, entry.number);
