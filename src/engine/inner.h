@@ -7,6 +7,7 @@
  *     proofs.c  workers that make the lists of proofs
  *     feedback.c  outbox/feedback: what came back of messages
  *     sends.c   send workers, and what becomes of them
+ *     posts.c   who has a send worker, and who stays for receipts
  *     receipts.c  what their sessions heard of other deliveries
  *     due.c     what each delivery's state asks for
  *     status.c  run/status.json, run/metrics.prom

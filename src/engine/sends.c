@@ -7,6 +7,7 @@
 #include "channel/quarantine.h"
 #include "delivery/reply.h"
 #include "engine/places.h"
+#include "engine/posts.h"
 #include "stage/proof.h"
 #include "stage/settle.h"
 #include "sys/clock.h"
@@ -14,7 +15,6 @@
 #include "sys/log.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,29 +36,12 @@ static const char *const SYSTEM_PLACES[] = {
     "/etc/gai.conf",       "/etc/services", "/etc/ssl/certs",     "/usr/share/ca-certificates",
     "/etc/ca-certificates"};
 
-struct post;
-
-/* Two jobs of one worker: to send, and to stay for receipts. */
-struct post_job {
-    struct post *post;
-    bool is_open; /* given to the worker, and not settled */
-    bool is_told; /* it has reported it */
-};
-
-struct post {
-    struct send *send;
-    struct post_job work;
-    struct post_job listen;
-    char listen_id[ID_BYTES_MAX + 16]; /* no delivery has such an id */
-    struct post *next;
-};
-
 struct sends {
     struct crew *crew;
     struct crew_kind kind;
     struct places *places;
     struct item_queue waiting[HOUSE_CHANNELS]; /* for a place of their channel */
-    struct post *posts;
+    struct posts posts;
     struct post_job *ended[SENT_MAX]; /* reported, to be settled */
     struct stage_report reports[SENT_MAX];
     size_t ended_count;
@@ -70,58 +53,7 @@ struct sends {
 
 static void run_send(void *ctx, struct stage_report *report, struct progress_cell *cell)
 {
-    const struct post_job *job = ctx;
-    if (job == &job->post->work) {
-        send_work(job->post->send, report, cell);
-    } else {
-        send_listen(job->post->send, report, cell);
-    }
-}
-
-/* --- posts --- */
-
-static struct post *post_open(struct sends *sends, struct send *send)
-{
-    struct post *post = calloc(1, sizeof *post);
-    if (post != NULL) {
-        post->send = send;
-        post->work.post = post->listen.post = post;
-        (void)snprintf(post->listen_id, sizeof post->listen_id, "%s receipts", send->subject.id);
-        post->next = sends->posts;
-        sends->posts = post;
-    }
-    return post;
-}
-
-/* Where its last job is settled */
-static void post_close(struct sends *sends, struct post *post)
-{
-    struct post **at = &sends->posts;
-    if (post->work.is_open || post->listen.is_open) {
-        return;
-    }
-    while (*at != post) {
-        at = &(*at)->next;
-    }
-    *at = post->next;
-    send_release(post->send);
-    free(post);
-}
-
-static int channel_of(const struct post *post)
-{
-    return post->send->subject.order->channel;
-}
-
-static bool is_at_work(const struct post_job *job)
-{
-    return job->is_open && !job->is_told;
-}
-
-/* It has sent, and keeps its connection, and the place, for receipts. */
-static bool is_listening(const struct post *post)
-{
-    return !is_at_work(&post->work) && is_at_work(&post->listen);
+    post_run(ctx, report, cell);
 }
 
 /* Of a channel, or of all (-1), but not this one: peers allow an account few connections, and there
@@ -129,8 +61,9 @@ static bool is_listening(const struct post *post)
 static bool end_listeners(struct sends *sends, int channel, const struct post *but)
 {
     bool is_any = false;
-    for (const struct post *post = sends->posts; post != NULL; post = post->next) {
-        if (post != but && is_listening(post) && (channel < 0 || channel == channel_of(post))) {
+    for (const struct post *post = sends->posts.first; post != NULL; post = post->next) {
+        if (post != but && post_is_listening(post) &&
+            (channel < 0 || channel == post_channel(post))) {
             is_any = true;
             (void)crew_wish(sends->crew, post->listen_id, SEND_COME_BACK_SOON);
         }
@@ -140,20 +73,12 @@ static bool end_listeners(struct sends *sends, int channel, const struct post *b
 
 bool sends_has(const struct engine *engine, const char *id)
 {
-    const struct post *post = engine->sends->posts;
-    while (post != NULL && strcmp(post->send->subject.id, id) != 0) {
-        post = post->next;
-    }
-    return post != NULL;
+    return posts_find(&engine->sends->posts, id) != NULL;
 }
 
 bool sends_has_channel(const struct engine *engine, int channel)
 {
-    const struct post *post = engine->sends->posts;
-    while (post != NULL && channel_of(post) != channel) {
-        post = post->next;
-    }
-    return post != NULL;
+    return posts_find_channel(&engine->sends->posts, channel) != NULL;
 }
 
 /* A place is free: who waits for one is looked at again, before those that came later. */
@@ -175,8 +100,8 @@ static void on_ended(void *owner, void *ctx, const struct stage_report *report)
     struct sends *sends = engine->sends;
     struct post_job *job = ctx;
     job->is_told = true;
-    if (!is_at_work(&job->post->work) && !is_at_work(&job->post->listen)) {
-        leave(engine, job->post->send->subject.id, channel_of(job->post));
+    if (!post_is_at_work(job->post)) {
+        leave(engine, job->post->send->subject.id, post_channel(job->post));
     }
     if (sends->ended_count == SENT_MAX) {
         sends_commit(engine, clock_now_ns());
@@ -337,7 +262,7 @@ static enum rc start_worker(struct engine *engine, struct post *post, struct err
     struct sends *sends = engine->sends;
     int system_fds[sizeof SYSTEM_PLACES / sizeof SYSTEM_PLACES[0]];
     size_t system_count = 0;
-    int channel = channel_of(post);
+    int channel = post_channel(post);
     batch.kind = &sends->kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
     batch.connect_port = house_port(engine->house, channel);
@@ -402,14 +327,14 @@ static void start_one(struct engine *engine, struct item *item, int64_t now_ns)
             send_release(send);
             return;
         }
-        struct post *post = post_open(engine->sends, send);
+        struct post *post = posts_open(&engine->sends->posts, send);
         rc = post == NULL ? err_set(&err, RC_NOMEM, "no memory for a sending")
                           : start_worker(engine, post, &err);
         if (rc != RC_OK) {
             leave(engine, item->id, item->channel);
         }
         if (rc != RC_OK && post != NULL) {
-            post_close(engine->sends, post);
+            posts_close(&engine->sends->posts, post);
             send = NULL;
         }
     }
@@ -590,11 +515,11 @@ void sends_commit(struct engine *engine, int64_t now_ns)
             settle_proof(engine, post->send, &sends->reports[i], now_ns);
         } else if (engine->fatal == RC_OK && is_work) {
             settle_one(engine, post->send->subject.id, &sends->reports[i], now_ns);
-            (void)end_listeners(sends, channel_of(post), post); /* one hears it for all */
+            (void)end_listeners(sends, post_channel(post), post); /* one hears it for all */
         }
         sends->ended[i]->is_open = false;
         receipts_look(engine);
-        post_close(sends, post);
+        posts_close(&sends->posts, post);
     }
     sends->ended_count = 0;
     look_at_lists(engine);
@@ -652,11 +577,7 @@ void sends_release(struct engine *engine)
     if (engine->sends != NULL) {
         crew_free(engine->sends->crew);
         places_free(engine->sends->places);
-        while (engine->sends->posts != NULL) {
-            struct post *post = engine->sends->posts;
-            post->work.is_open = post->listen.is_open = false;
-            post_close(engine->sends, post);
-        }
+        posts_release(&engine->sends->posts);
         free(engine->sends);
         engine->sends = NULL;
     }
