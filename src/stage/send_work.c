@@ -445,9 +445,11 @@ static enum rc run_transport(struct sending *sending, struct err *err)
 /* Results wait no longer than COMMIT_MS for the intents that they are committed with. */
 static enum rc commit_old(struct sending *sending, struct err *err)
 {
-    bool is_old = clock_monotonic_ns() - sending->committed_ns > COMMIT_MS * NS_PER_MS &&
-                  progress_log_waiting(sending->log) > 0;
-    return (is_old || receipts_are_due(sending)) && !send_commit_is_begun(sending->commit)
+    bool is_old = clock_monotonic_ns() - sending->committed_ns > COMMIT_MS * NS_PER_MS;
+    if (send_commit_is_begun(sending->commit)) {
+        return RC_OK;
+    }
+    return (is_old && progress_log_waiting(sending->log) > 0) || receipts_are_due(sending)
                ? sending_begin_commit(sending, err)
                : RC_OK;
 }
