@@ -514,13 +514,27 @@ static bool is_quiet(struct engine *engine)
 {
     bool is_retrying = false;
     items_each(engine->intaking, look_for_retry, &is_retrying);
-    return crew_busy(engine->crew) == 0 && sends_busy(engine) == 0 && !has_queued(engine) &&
-           engine->drops == NULL && engine->extract.first == NULL && engine->send.first == NULL &&
-           engine->proof.first == NULL && !feedbacks_is_settling(engine) &&
-           feedbacks_next_ns(engine) > clock_now_ns() && engine->inbox_look_ns > clock_now_ns() &&
-           !engine->is_inbox_settling && !engine->is_approved_settling &&
-           !engine->is_inbox_retrying && !is_retrying &&
+    return crew_busy(engine->crew) == 0 && sends_busy(engine) == sends_listening(engine) &&
+           !has_queued(engine) && engine->drops == NULL && engine->extract.first == NULL &&
+           engine->send.first == NULL && engine->proof.first == NULL &&
+           !feedbacks_is_settling(engine) && feedbacks_next_ns(engine) > clock_now_ns() &&
+           engine->inbox_look_ns > clock_now_ns() && !engine->is_inbox_settling &&
+           !engine->is_approved_settling && !engine->is_inbox_retrying && !is_retrying &&
            due_next_ns(engine) > clock_now_ns() + ONCE_PATIENCE_NS;
+}
+
+/* `--once`: all is sent; receipts that come at once are heard, later ones wait for the next run. */
+static bool is_heard_out(struct engine *engine)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (sends_busy(engine) == 0) {
+        return true;
+    }
+    engine->quiet_since_ns = engine->quiet_since_ns == 0 ? now_ns : engine->quiet_since_ns;
+    if (now_ns - engine->quiet_since_ns >= ONCE_PATIENCE_NS) {
+        sends_end_listening(engine);
+    }
+    return false;
 }
 
 static bool is_until_over(const struct engine *engine)
@@ -548,10 +562,12 @@ static void run(struct engine *engine)
             timeout_ms = 0;
         }
         if (engine->options->is_once && timeout_ms > 0 && is_quiet(engine)) {
-            if (is_until_over(engine)) {
+            if (is_until_over(engine) && is_heard_out(engine)) {
                 break;
             }
             timeout_ms = timeout_ms < 1000 ? timeout_ms : 1000;
+        } else {
+            engine->quiet_since_ns = 0;
         }
         struct err err = {{0}};
         enum rc rc = loop_run_once(engine->loop, timeout_ms, &err);

@@ -110,7 +110,8 @@ struct engine {
     bool is_unsynced; /* lines that nothing outside depends on are not on disk yet */
     bool is_stopping;
     bool is_reload_wanted;
-    int64_t status_ns; /* monotonic: when run/status.json was last written */
+    int64_t quiet_since_ns; /* monotonic: only listeners are left of `--once`; 0: more is */
+    int64_t status_ns;      /* monotonic: when run/status.json was last written */
     uint64_t status_sum;
     enum rc fatal; /* stop with this */
     struct err fatal_err;
@@ -191,6 +192,10 @@ bool sends_recall(struct engine *engine, const char *id, enum send_wish wish);
 /* sends_resume - a worker that was told to pause, and that has not come back yet, goes on */
 void sends_resume(struct engine *engine, const char *id);
 size_t sends_busy(const struct engine *engine);
+/* sends_listening - of the busy ones, those that have sent and only wait for receipts;
+ * sends_end_listening - they have waited long enough */
+size_t sends_listening(const struct engine *engine);
+void sends_end_listening(struct engine *engine);
 void sends_each(const struct engine *engine,
                 void (*fn)(void *ctx, const char *kind, const char *id, uint64_t done, uint64_t of),
                 void *ctx);

@@ -537,6 +537,20 @@ void sends_resume(struct engine *engine, const char *id)
     crew_take_back(engine->sends->crew, id, SEND_PAUSE);
 }
 
+size_t sends_listening(const struct engine *engine)
+{
+    size_t count = 0;
+    for (const struct post *post = engine->sends->posts.first; post != NULL; post = post->next) {
+        count += post_is_listening(post);
+    }
+    return count;
+}
+
+void sends_end_listening(struct engine *engine)
+{
+    (void)end_listeners(engine->sends, -1, NULL);
+}
+
 size_t sends_busy(const struct engine *engine)
 {
     return engine->sends == NULL ? 0 : crew_busy(engine->sends->crew) + engine->sends->ended_count;

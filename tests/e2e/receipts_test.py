@@ -108,6 +108,14 @@ class Session(Checks):
         self.assertEqual({told["status"] for told in smsc.heard("told")}, {0})
         self.assertEqual(len(smsc.heard("bind")), 1)
 
+    def test_once_ends_though_a_receipt_never_comes(self):
+        smsc, made = self.post(wait="1h")
+        self.drop(made, count=3, mobile=lambda n: f"44231234567{n}")
+        began = time.monotonic()
+        made.once()
+        self.assertLess(time.monotonic() - began, 60)
+        self.assertEqual((self.verdicts(made), len(smsc.heard("unbind"))), (["sent"] * 3, 1))
+
     def test_who_listens_makes_room_for_the_next_and_for_the_end(self):
         smsc, made = self.post(wait="1h")
         never = lambda n: f"44231234567{n}"
