@@ -131,6 +131,14 @@ class Connections(pusher.Case):
         self.assertEqual(told.count("untried"), 3)
         self.assertIn("connect: Connection refused", told.down[0])
 
+    def test_nginx_that_says_goaway_after_each_hundred__all_are_sent_and_nobody_twice(self):
+        answered = self.nginx(100)
+        told = self.knock("/ok", count=3000, connections=2, again=1)
+        self.assertEqual((told.count("sent"), told.count("uncertain")), (3000, 0))
+        rows = relay.until(lambda: len(answered()) >= 3000 and answered(), "nginx has written down all of them")
+        self.assertEqual((len(rows), len({key for _, _, key in rows})), (3000, 3000))
+        self.assertGreaterEqual(len({connection for _, connection, _ in rows}), 20)
+
     def test_nghttpd__all_are_sent(self):
         url = self.nghttpd()
         told = self.knock(url=url, count=5000, connections=2, quiet=1)

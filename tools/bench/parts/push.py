@@ -34,7 +34,7 @@ def measure(job, results):
         limits.append(alone(job))
         ours.append(send_house.once(job, 2 * count, "push", "http", "nghttpd"))
         if why_no_client is None:
-            theirs.append(client.run(job, count, "nghttpd"))
+            theirs.append(client.run(job, 2 * count, "nghttpd"))
     results.section(f"Push over HTTP/2 and TLS to nghttpd, {send_house.PUSH_CONNECTIONS} connections, "
                     f"{send_house.PUSH_STREAMS} requests at once on each; ratio: ours to theirs")
     results.row("the transport alone, nothing made", limits, "/s")

@@ -54,7 +54,7 @@ class Against:
         self.limits.append(limit(job, self.peer))
         self.ours.append(send_house.once(job, self.count, "sms", "smpp", self.peer))
         if self.why_no_client is None:
-            self.theirs.append(self.client.run(job, job.options.count, self.peer))
+            self.theirs.append(self.client.run(job, self.count, self.peer))
 
     def show(self, results, least, times):
         """least: parts a second; times: as many as npm's client; None: not asked for against this one"""
