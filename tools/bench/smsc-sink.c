@@ -31,7 +31,7 @@ struct peer {
     char in[IN_BYTES];
 };
 
-static void die(int code, const char *what)
+static _Noreturn void die(int code, const char *what)
 {
     (void)fprintf(stderr, "smsc-sink: %s\n", what);
     exit(code);
