@@ -15,7 +15,7 @@ Q = $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)")
 DESTDIR ?=
 
-PACKAGES = libconfig zlib libarchive openssl libzstd libxxhash jansson icu-uc icu-i18n libdeflate libisal libcurl
+PACKAGES = libconfig zlib libarchive openssl libzstd libxxhash jansson icu-uc icu-i18n libdeflate libisal libcurl libnghttp2
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
     -Wmissing-prototypes -Wformat=2 -Wnull-dereference -Wvla -Werror
 HARDEN ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE

@@ -165,8 +165,11 @@ static void submit_some(struct trial *trial, struct transport *t)
 {
     size_t at = 0;
     while ((trial->begun < trial->count || trial->again_count > 0) && transport_room(t) > 0) {
-        while (trial->slots[at].is_taken) {
+        while (at < HTTP_HELD_MAX && trial->slots[at].is_taken) {
             at++;
+        }
+        if (at == HTTP_HELD_MAX) {
+            return;
         }
         submit_one(trial, t, at);
     }

@@ -1,13 +1,17 @@
 /*
- * http - the transport: what waits, what is under way, up and down
+ * http - the transport
  *
- *     begin    as many as may be under way: one while it is not known whether the peer answers
+ * HTTP/2 goes by http_link.h. libcurl is for a peer that speaks HTTP/1.1 alone, which shows at its
+ * first connection, before anything is handed over, and for http:// without TLS:
+ *
+ *     begin    one for each connection; one alone while it is not known whether the peer answers
  *     perform  libcurl reads and writes what can be done now
  *     collect  what ended gets its verdict
  *     look     what was handed over and has no answer in time is uncertain
  */
 #include "channel/http_inner.h"
 
+#include "channel/http_link.h"
 #include "sys/clock.h"
 
 #include <assert.h>
@@ -22,10 +26,7 @@
 #define LOOK_NS SECONDS(1)
 
 enum {
-    MS_MAX = 60 * 1000, /* one wait */
-    /* A peer by nghttp2 answers 1,000 resets on a connection with a GOAWAY, and may yet process
-     * streams that it so refuses: who is sent to again would get it twice. */
-    RESETS_MAX = 900 /* on the connections of a multi handle */
+    MS_MAX = 60 * 1000 /* one wait */
 };
 
 static struct http *http_of(struct transport *t)
@@ -125,33 +126,10 @@ static void come_up(struct http *http, int64_t now_ns)
     http->is_down = false;
 }
 
-/* The peer would soon take the resets for an attack. */
-static bool are_connections_worn(const struct http *http)
-{
-    return http->is_h2 && http->multi_resets + http->begun >= RESETS_MAX;
-}
-
-/* libcurl 7.88 resets a stream whose answer ended without a Content-Length. */
-static void count_reset(struct http_slot *slot)
-{
-    curl_off_t len = -1;
-    if (curl_easy_getinfo(slot->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &len) != CURLE_OK ||
-        len < 0) {
-        slot->http->multi_resets++;
-    }
-}
-
 /* No request goes by connections that are not trusted: the old ones end first. */
 static bool are_connections_fresh(struct http *http)
 {
     struct err err = {""};
-    if (!http->is_stale && are_connections_worn(http)) {
-        if (http->begun > 0) {
-            return false;
-        }
-        http->is_stale = true;
-        begin_anew(http);
-    }
     if (!http->is_stale) {
         return true;
     }
@@ -187,7 +165,6 @@ static void answered(struct http_slot *slot, long status)
         pause_s = 0;
     }
     pause_s = pause_s > PAUSE_MAX_NS / SECONDS(1) ? PAUSE_MAX_NS / SECONDS(1) : pause_s;
-    count_reset(slot);
     end_request(slot);
     http->has_worked = http->has_worked || judgement.verdict == VERDICT_SENT;
     if (is_present && (judgement.is_down || pause_s > 0)) {
@@ -210,43 +187,17 @@ static void broke_off(struct http_slot *slot, enum http_end end, const char *rea
 {
     static const enum verdict verdicts[] = {[HTTP_NOT_CONNECTED] = VERDICT_UNTRIED,
                                             [HTTP_NOT_GIVEN] = VERDICT_UNTRIED,
-                                            [HTTP_REFUSED] = VERDICT_UNTRIED,
-                                            [HTTP_RESET] = VERDICT_UNCERTAIN,
                                             [HTTP_LOST] = VERDICT_UNCERTAIN};
     struct http *http = slot->http;
-    char text[TRANSPORT_REASON_BYTES];
+    char text[TRANSPORT_REASON_BYTES]; /* the slot is another message's soon */
     bool is_present = slot->generation == http->generation;
-    bool is_alive = end == HTTP_REFUSED || end == HTTP_RESET;
-    http->wants_all = true; /* libcurl does not wake all that a lost connection leaves */
-    if (end == HTTP_REFUSED && slot->generation > http->refused_generation) {
-        http->refused_generation = slot->generation;
-    }
-    (void)snprintf(text, sizeof text, "%s",
-                   end == HTTP_REFUSED ? "the peer refused the request unprocessed" : reason);
-    http->multi_resets++;
+    (void)snprintf(text, sizeof text, "%s", reason);
     end_request(slot);
-    if (is_present && is_alive && !slot->is_first) {
-        begin_anew(http);
-    } else if (is_present) {
+    if (is_present) {
         http->is_stale = true;
         go_down(http, text, 0);
     }
     tell_plain(slot, verdicts[end], text);
-}
-
-/* Of the requests that a GOAWAY refuses, the one that read it ends as if the connection had broken.
- * The others, which end soon after, tell. */
-static void settle_unclear(struct http *http)
-{
-    for (unsigned int i = 0; http->unclear > 0 && i < http->slot_count; i++) {
-        struct http_slot *slot = &http->slots[i];
-        bool is_refused = slot->generation <= http->refused_generation;
-        if (slot->is_unclear && (is_refused || http->begun == http->unclear)) {
-            slot->is_unclear = false;
-            http->unclear--;
-            broke_off(slot, is_refused ? HTTP_REFUSED : HTTP_LOST, "the connection broke");
-        }
-    }
 }
 
 static const char *reason_of(const struct http_slot *slot, CURLcode code)
@@ -270,19 +221,13 @@ static void collect(struct http *http)
             continue;
         }
         struct http_slot *slot = (struct http_slot *)(void *)private;
-        enum http_end end = http_request_result(slot, code, &status);
+        enum http_end end = http_request_result(slot, &status);
         if (end == HTTP_ANSWERED) {
             answered(slot, status);
-        } else if (end == HTTP_UNCLEAR) {
-            slot->is_unclear = true;
-            http->unclear++;
-            http->wants_all = true;
-            begin_anew(http);
         } else {
             broke_off(slot, end, reason_of(slot, code));
         }
     }
-    settle_unclear(http);
 }
 
 /* ---- time ---- */
@@ -293,11 +238,9 @@ static void look(struct http *http, int64_t now_ns)
         return;
     }
     http->next_look_ns = now_ns + LOOK_NS;
-    http->wants_all = http->begun > 0;
     for (unsigned int i = 0; i < http->slot_count; i++) {
         struct http_slot *slot = &http->slots[i];
-        if (slot->is_begun && !slot->is_unclear && slot->given_ns != 0 &&
-            now_ns - slot->given_ns > http->timeout_ns) {
+        if (slot->is_begun && slot->given_ns != 0 && now_ns - slot->given_ns > http->timeout_ns) {
             broke_off(slot, HTTP_LOST, "no answer in time");
         }
     }
@@ -310,7 +253,12 @@ static void look_at_token(struct http *http, int64_t now_ns)
         return;
     }
     http->token_looked_ns = now_ns;
-    if (http_token_read(http, &err) != RC_OK) {
+    if (http_token_read(http, &err) == RC_OK) {
+        return;
+    }
+    if (http->link != NULL) {
+        http_link_pause(http->link, err.text, 0);
+    } else {
         go_down(http, err.text, 0);
     }
 }
@@ -319,8 +267,7 @@ static void look_at_token(struct http *http, int64_t now_ns)
 
 static unsigned int most_begun(const struct http *http)
 {
-    unsigned int most = http->is_h2 ? http->slot_count : http->connections_now;
-    return !http->is_ready ? 1 : most < http->slot_count ? most : http->slot_count;
+    return !http->is_ready ? 1 : http->connections_now;
 }
 
 static void begin_some(struct http *http, int64_t now_ns)
@@ -329,7 +276,7 @@ static void begin_some(struct http *http, int64_t now_ns)
         return;
     }
     while (http->waiting_count > 0 && http->begun_present < most_begun(http) && !http->is_down &&
-           !are_connections_worn(http) && share_take(http->share, http->rate, now_ns)) {
+           share_take(http->share, http->rate, now_ns)) {
         struct err err = {""};
         struct http_slot *slot = next_waiting(http);
         slot->is_first = !http->is_ready;
@@ -355,6 +302,9 @@ static void begin_some(struct http *http, int64_t now_ns)
 static size_t room(const struct transport *t)
 {
     const struct http *http = http_of_const(t);
+    if (http->link != NULL) {
+        return transport_room(http->link);
+    }
     bool is_down = http->is_down && clock_monotonic_ns() < http->next_try_ns;
     if (http->is_closing || is_down) {
         return 0;
@@ -371,7 +321,9 @@ static size_t room(const struct transport *t)
 static enum rc submit(struct transport *t, const struct outgoing *message, struct err *err)
 {
     struct http *http = http_of(t);
-    (void)err;
+    if (http->link != NULL) {
+        return transport_submit(http->link, message, err);
+    }
     assert(http->unused_count > 0);
     unsigned int at = http->unused[--http->unused_count];
     http->slots[at].message = *message;
@@ -384,7 +336,7 @@ static enum rc submit(struct transport *t, const struct outgoing *message, struc
 static bool can_begin(const struct http *http)
 {
     return http->waiting_count > 0 && !http->is_down && http->begun_present < most_begun(http) &&
-           ((!http->is_stale && !are_connections_worn(http)) || http->begun == 0);
+           (!http->is_stale || http->begun == 0);
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -395,8 +347,11 @@ static int64_t sooner(int64_t a, int64_t b)
 static int64_t deadline_ns(const struct transport *t)
 {
     const struct http *http = http_of_const(t);
+    if (http->link != NULL) {
+        return transport_deadline_ns(http->link);
+    }
     int64_t at = http->is_down ? http->next_try_ns : INT64_MAX;
-    if (http->is_recalled || http->wants_all) {
+    if (http->is_recalled) {
         return 0;
     }
     if (can_begin(http)) {
@@ -450,10 +405,35 @@ static enum rc run_once(struct http *http, int timeout_ms, struct err *err)
     return rc;
 }
 
+/* The peer speaks HTTP/1.1 alone: what waits goes that way. */
+static enum rc take_over(struct http *http, struct err *err)
+{
+    struct transport *link = http->link;
+    struct outgoing message;
+    enum rc rc = RC_OK;
+    http->link = NULL;
+    while (rc == RC_OK && http_link_take_back(link, &message)) {
+        rc = submit(&http->transport, &message, err);
+    }
+    transport_free(link);
+    return rc;
+}
+
+static enum rc run_link(struct http *http, int timeout_ms, transport_told *told, void *ctx,
+                        struct err *err)
+{
+    look_at_token(http, clock_monotonic_ns());
+    enum rc rc = transport_run(http->link, timeout_ms, told, ctx, err);
+    return rc == RC_OK && http_link_is_useless(http->link) ? take_over(http, err) : rc;
+}
+
 static enum rc run(struct transport *t, int timeout_ms, transport_told *told, void *ctx,
                    struct err *err)
 {
     struct http *http = http_of(t);
+    if (http->link != NULL) {
+        return run_link(http, timeout_ms, told, ctx, err);
+    }
     http->told = told;
     http->told_ctx = ctx;
     http->told_count = 0;
@@ -466,22 +446,36 @@ static enum rc run(struct transport *t, int timeout_ms, transport_told *told, vo
 
 static int fd(const struct transport *t)
 {
-    return net_poll_fd(http_of_const(t)->poll);
+    const struct http *http = http_of_const(t);
+    return http->link != NULL ? transport_fd(http->link) : net_poll_fd(http->poll);
 }
 
 static void recall(struct transport *t)
 {
-    http_of(t)->is_recalled = true;
+    struct http *http = http_of(t);
+    if (http->link != NULL) {
+        transport_recall(http->link);
+    } else {
+        http->is_recalled = true;
+    }
 }
 
 static void close_all(struct transport *t)
 {
-    http_of(t)->is_closing = true;
+    struct http *http = http_of(t);
+    http->is_closing = true;
+    if (http->link != NULL) {
+        transport_close(http->link);
+    }
 }
 
 static void state(const struct transport *t, struct transport_state *out)
 {
     const struct http *http = http_of_const(t);
+    if (http->link != NULL) {
+        transport_state(http->link, out);
+        return;
+    }
     unsigned int held = http->slot_count - http->unused_count;
     *out = (struct transport_state){.is_up = !http->is_down,
                                     .is_closed = http->is_closing && held == 0,
@@ -516,6 +510,7 @@ static void wipe(struct buf *secret)
 static void free_all(struct transport *t)
 {
     struct http *http = http_of(t);
+    transport_free(http->link);
     free_slots(http);
     if (http->multi != NULL) {
         (void)curl_multi_cleanup(http->multi);

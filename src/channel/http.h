@@ -1,19 +1,19 @@
 /*
  * http - push and in-app messages to a service by HTTPS (transport.h): one POST for each message
  *
- * libcurl's multi interface over HTTP/2: up to a hundred requests on each connection; HTTP/1.1
- * where the peer speaks no other. The certificate is verified, no redirect is followed, no proxy of
- * the environment is used. A first request shows that the peer answers before others are begun;
- * after a loss there is a first one again.
+ * By HTTP/2, up to a hundred requests on each connection (nghttp2 makes the frames); by HTTP/1.1
+ * (libcurl) where the peer's first connection speaks no other. The certificate is verified, no
+ * redirect is followed, no proxy of the environment is used. A first request shows that the peer
+ * answers before others are begun; after a loss there is a first one again.
  *
  *     answered                                   http_verdict.h
- *     not connected, not wholly handed over      UNTRIED, down
+ *     not connected, not wholly handed over      UNTRIED
  *     refused (REFUSED_STREAM, above GOAWAY's    UNTRIED: sent again on another connection
  *     last stream, RFC 9113 8.7)
  *     handed over, then lost or not answered     UNCERTAIN
  *
- * libcurl sends a request again by itself when a connection that it reused breaks. Here it cannot:
- * bodies cannot be rewound, so that nothing goes out twice without a new intent.
+ * Nothing goes out twice without a new intent: libcurl, which sends a request again by itself when
+ * a connection that it reused breaks, cannot here, as bodies cannot be rewound.
  */
 #ifndef POSTROOM_CHANNEL_HTTP_H
 #define POSTROOM_CHANNEL_HTTP_H
@@ -24,7 +24,7 @@
 enum {
     HTTP_CONNECTIONS_MAX = 1000,
     HTTP_STREAMS_A_CONNECTION = 100, /* what RFC 9113 6.5.2 calls the least a peer should allow */
-    HTTP_HELD_MAX = 1024,            /* messages held at once */
+    HTTP_HELD_MAX = 1024,            /* messages that wait at once */
     HTTP_URL_BYTES_MAX = 8192,
     HTTP_HEADERS_MAX = 32,
     HTTP_HEADER_BYTES_MAX = 1024,

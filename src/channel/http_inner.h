@@ -1,10 +1,11 @@
 /*
  * http_inner - what the files of the HTTPS transport share; nothing for others to include
  *
- *     http.c          the transport: what waits, what is under way, up and down
- *     http_open.c     options looked at, the transport made
- *     http_request.c  one request on its way through libcurl, and why it broke off
- *     http_multi.c    libcurl's sockets and timer
+ *     http.c           the transport: which way it goes; by libcurl: what waits, what is under way
+ *     http_open.c      options looked at, the transport made
+ *     http_link.c      HTTP/2 over connections of ours; its sessions: http_session.h
+ *     http_request.c   one request on its way through libcurl, and why it broke off
+ *     http_multi.c     libcurl's sockets and timer
  */
 #ifndef POSTROOM_CHANNEL_HTTP_INNER_H
 #define POSTROOM_CHANNEL_HTTP_INNER_H
@@ -16,7 +17,12 @@
 
 #include <curl/curl.h>
 
-enum { HTTP_KEY_BYTES = 256, HTTP_HOST_BYTES = 256 };
+enum {
+    HTTP_KEY_BYTES = 256,
+    HTTP_HOST_BYTES = 256,
+    HTTP_AUTHORITY_BYTES = HTTP_HOST_BYTES + 8, /* brackets, a port */
+    HTTP_FIELD_PATH = 3                         /* its place among the fields of a request */
+};
 
 struct http;
 
@@ -32,7 +38,6 @@ struct http_slot {
     bool is_begun;       /* in the multi handle */
     bool is_first;       /* alone on its way: shows whether the peer answers */
     uint64_t generation; /* of the connections that it went by */
-    bool is_unclear;     /* it ended HTTP_UNCLEAR and waits for the others */
     size_t answered;     /* bytes of the answer that came */
     size_t kept;         /* of them in answer */
     char answer[HTTP_ANSWER_KEPT_BYTES];
@@ -44,6 +49,10 @@ struct http {
     char *url;
     struct template *url_template; /* NULL: it is the same for all */
     char host[HTTP_HOST_BYTES];    /* of the url: what the certificate has to carry */
+    uint16_t port;
+    char authority[HTTP_AUTHORITY_BYTES]; /* host, and port where it is not the usual one */
+    size_t path_at;                       /* where the path begins in every url */
+    struct transport *link; /* HTTP/2; NULL: libcurl, for a peer that speaks HTTP/1.1 alone */
     struct buf ca;
     struct buf client;
     struct buf client_key;
@@ -69,24 +78,18 @@ struct http {
     unsigned int unused_count;
     unsigned int begun;
     unsigned int begun_present; /* of them by connections of the present generation */
-    unsigned int unclear;       /* of them ended HTTP_UNCLEAR */
 
     CURLM *multi;
-    unsigned int multi_resets; /* streams on its connections that libcurl reset after their end */
-    struct net_poll *poll;     /* libcurl's sockets */
-    int64_t timer_ns; /* when libcurl wants to be called though they are silent; INT64_MAX */
+    struct net_poll *poll; /* libcurl's sockets */
+    int64_t timer_ns;      /* when libcurl wants to be called though they are silent; INT64_MAX */
     uint64_t generation;
-    uint64_t refused_generation; /* the newest of which a request was refused */
     int64_t backoff_ns;
     int64_t next_try_ns;
     int64_t next_look_ns; /* for answers that do not come */
 
     bool is_plain;
-    bool is_h2;     /* every connection so far is HTTP/2 */
-    bool has_h1;    /* some are not */
-    bool is_stale;  /* connections are not trusted any more: the multi handle is made anew */
-    bool wants_all; /* every request is looked at by libcurl once, whatever its socket says */
-    bool is_ready;  /* an answer came on the present connections: many may go */
+    bool is_stale; /* connections are not trusted any more: the multi handle is made anew */
+    bool is_ready; /* an answer came on the present connections: many may go */
     bool has_worked;
     bool is_recalled;
     bool is_closing;
@@ -98,14 +101,11 @@ struct http {
     void *told_ctx;
 };
 
-/* How a request ended. */
+/* How a request by libcurl ended. */
 enum http_end {
     HTTP_ANSWERED,      /* slot->answer, status */
     HTTP_NOT_CONNECTED, /* nothing of it was handed over; the peer is not to be had */
     HTTP_NOT_GIVEN,     /* the connection broke before all of it was handed over */
-    HTTP_REFUSED,       /* the peer says that it did nothing with it (RFC 9113 8.7) */
-    HTTP_RESET,         /* the peer gave this one up; whatever it did */
-    HTTP_UNCLEAR,       /* refused, if others are in this moment; else lost */
     HTTP_LOST           /* the connection broke; whatever it did */
 };
 
@@ -124,6 +124,12 @@ void http_multi_widen(struct http *http);
 /* http_perform - wait at most so long, and let libcurl do what can be done. RC_OK; RC_TEMP */
 enum rc http_perform(struct http *http, int wait_ms, struct err *err) MUST_CHECK;
 
+/* http_url_make - the url of an address, where it holds one. RC_OK; RC_PERM none can be made;
+ * RC_NOMEM
+ */
+enum rc http_url_make(const struct http *http, struct slice to, struct buf *out,
+                      struct err *err) MUST_CHECK;
+
 /* http_request_begin - RC_OK on its way; RC_PERM no url can be made of this address; RC_NOMEM */
 enum rc http_request_begin(struct http_slot *slot, int64_t now_ns, struct err *err) MUST_CHECK;
 
@@ -131,6 +137,6 @@ enum rc http_request_begin(struct http_slot *slot, int64_t now_ns, struct err *e
 void http_request_end(struct http_slot *slot);
 
 /* http_request_result - how it ended, with the status where it was answered */
-enum http_end http_request_result(const struct http_slot *slot, CURLcode code, long *out_status);
+enum http_end http_request_result(const struct http_slot *slot, long *out_status);
 
 #endif

@@ -53,11 +53,9 @@ enum rc http_perform(struct http *http, int wait_ms, struct err *err)
                               : err_set(err, RC_TEMP, "http: %s", curl_multi_strerror(code));
 }
 
-/* A connection that a GOAWAY ends is counted until its last request is through: another one has to
- * have room beside it. */
 static void limit_connections(CURLM *multi, unsigned int connections)
 {
-    long most = 2L * (long)connections;
+    long most = (long)connections;
     (void)curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
     (void)curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
     (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, most);
@@ -80,10 +78,7 @@ enum rc http_multi_open(struct http *http, struct err *err)
     if (multi == NULL) {
         return err_set(err, RC_NOMEM, "no memory for connections");
     }
-    (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     limit_connections(multi, http->connections_now);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
-                            (long)HTTP_STREAMS_A_CONNECTION);
     (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http);
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -92,7 +87,6 @@ enum rc http_multi_open(struct http *http, struct err *err)
         (void)curl_multi_cleanup(http->multi);
     }
     http->multi = multi;
-    http->multi_resets = 0;
     http->timer_ns = INT64_MAX;
     http->is_stale = false;
     return RC_OK;

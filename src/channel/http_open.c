@@ -3,6 +3,8 @@
  */
 #include "channel/http_inner.h"
 
+#include "base/number.h"
+#include "channel/http_link.h"
 #include "channel/tls.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -48,6 +50,31 @@ static enum rc check_part(struct http *http, CURLU *parsed, struct err *err)
     return is_good ? RC_OK : err_set(err, RC_PERM, "names no host");
 }
 
+/* What stands before the path names the peer: it is the same for all. */
+static enum rc split_url(struct http *http, CURLU *parsed, const char *url, struct err *err)
+{
+    static const char SCHEME[] = "https://";
+    char *port = NULL;
+    size_t at = strlen(url) < sizeof SCHEME ? strlen(url) : sizeof SCHEME - 1;
+    uint64_t number = 0;
+    http->path_at = at + strcspn(url + at, "/?");
+    if (http->url_template != NULL && memchr(http->url, '{', http->path_at) != NULL) {
+        return err_set(err, RC_PERM, "has its address before the path");
+    }
+    bool is_good = curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                   number_parse_u64(slice_of(port), UINT16_MAX, &number) == RC_OK && number > 0;
+    curl_free(port);
+    http->port = (uint16_t)number;
+    bool is_bracketed = strchr(http->host, ':') != NULL;
+    int len = snprintf(http->authority, sizeof http->authority, "%s%s%s", is_bracketed ? "[" : "",
+                       http->host, is_bracketed ? "]" : "");
+    if (number != 443) {
+        (void)snprintf(http->authority + len, sizeof http->authority - (size_t)len, ":%u",
+                       (unsigned int)number);
+    }
+    return is_good ? RC_OK : err_set(err, RC_PERM, "names a port that cannot be");
+}
+
 static enum rc check_url(struct http *http, const char *url, struct err *err)
 {
     CURLU *parsed = curl_url();
@@ -58,6 +85,7 @@ static enum rc check_url(struct http *http, const char *url, struct err *err)
     enum rc rc = code == CURLUE_OK
                      ? check_part(http, parsed, err)
                      : err_set(err, RC_PERM, "is no url: %s", curl_url_strerror(code));
+    rc = rc == RC_OK ? split_url(http, parsed, url, err) : rc;
     curl_url_cleanup(parsed);
     return rc;
 }
@@ -228,7 +256,8 @@ static enum rc open_certificates(struct http *http, const struct http_options *o
 
 static enum rc open_slots(struct http *http, struct err *err)
 {
-    unsigned int wanted = http->connections * HTTP_STREAMS_A_CONNECTION;
+    /* Half of them wait and are recorded together while the other half is under way. */
+    unsigned int wanted = 2 * http->connections * HTTP_STREAMS_A_CONNECTION;
     http->slot_count = wanted < HTTP_HELD_MAX ? wanted : HTTP_HELD_MAX;
     http->slots = calloc(http->slot_count, sizeof *http->slots);
     http->waiting = calloc(http->slot_count, sizeof *http->waiting);
@@ -278,6 +307,8 @@ enum rc http_open(const struct http_options *options, struct transport **out, st
     rc = rc == RC_OK ? open_certificates(http, options, err) : rc;
     rc = rc == RC_OK ? open_slots(http, err) : rc;
     rc = rc == RC_OK ? http_multi_open(http, err) : rc;
+    bool is_secure = rc == RC_OK && curl_strnequal(http->url, "https:", 6) != 0;
+    rc = is_secure ? http_link_open(http, &http->link, err) : rc;
     if (rc != RC_OK) {
         transport_free(&http->transport);
         return rc;

@@ -13,10 +13,6 @@
 
 enum { RECEIVE_BYTES = 4096, UPLOAD_BYTES = 16384 }; /* of libcurl, for each request under way */
 
-/* What libcurl says of a request that it may not send again (lib/multi.c). An error that came
- * before, like a broken connection, would stand in its place. */
-static const char AGAIN_ERROR[] = "operation aborted by pre-request callback";
-
 /* ---- what libcurl calls ---- */
 
 static size_t give_body(char *into, size_t size, size_t count, void *ctx)
@@ -71,47 +67,18 @@ static size_t take_answer(char *bytes, size_t size, size_t count, void *ctx)
 
 /* ---- TLS ---- */
 
-static int context_index(void)
-{
-    static int index = -1; /* one thread sends */
-    if (index < 0) {
-        index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    }
-    return index;
-}
-
-/* Whether libcurl's "again" may mean refused is known only where HTTP/2 was agreed on. */
-static void note_protocol(const SSL *ssl, int where, int value)
-{
-    const unsigned char *protocol = NULL;
-    unsigned int len = 0;
-    (void)value;
-    if ((where & SSL_CB_HANDSHAKE_DONE) == 0) {
-        return;
-    }
-    struct http *http = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), context_index());
-    SSL_get0_alpn_selected(ssl, &protocol, &len);
-    bool is_h2 = len == 2 && memcmp(protocol, "h2", 2) == 0;
-    http->has_h1 = http->has_h1 || !is_h2;
-    http->is_h2 = !http->has_h1;
-}
-
 /* The name has to stand among the subject alternative names (RFC 9525); libcurl alone would take a
  * common name where there are none. */
 static CURLcode set_context(CURL *easy, void *context, void *ctx)
 {
-    struct http *http = ctx;
+    const struct http *http = ctx;
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
     (void)easy;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                                X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     int is_set = net_is_address(http->host) ? X509_VERIFY_PARAM_set1_ip_asc(param, http->host)
                                             : X509_VERIFY_PARAM_set1_host(param, http->host, 0);
-    if (is_set != 1 || SSL_CTX_set_ex_data(context, context_index(), http) != 1) {
-        return CURLE_OUT_OF_MEMORY;
-    }
-    SSL_CTX_set_info_callback(context, note_protocol);
-    return CURLE_OK;
+    return is_set == 1 ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
 /* ---- one request ---- */
@@ -158,8 +125,7 @@ static CURLcode set_up(struct http_slot *slot, CURL *easy)
     SET(CURLOPT_PROXY, "")
     SET(CURLOPT_PROTOCOLS_STR, http->is_plain ? "http,https" : "https")
     SET(CURLOPT_FOLLOWLOCATION, 0L)
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS)
-    SET(CURLOPT_PIPEWAIT, 1L)
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)
     SET(CURLOPT_TCP_KEEPALIVE, 1L)
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(http->timeout_ns / 1000000))
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES)
@@ -192,22 +158,28 @@ static enum rc make_easy(struct http_slot *slot, struct err *err)
     return RC_OK;
 }
 
+enum rc http_url_make(const struct http *http, struct slice to, struct buf *out, struct err *err)
+{
+    buf_clear(out);
+    enum rc rc = template_render(http->url_template, &to, 1, out, err);
+    if (rc == RC_OK && out->len > HTTP_URL_BYTES_MAX) {
+        rc = err_set(err, RC_PERM, "its address makes the url longer than %d bytes",
+                     HTTP_URL_BYTES_MAX);
+    }
+    return rc == RC_RANGE ? RC_PERM : rc;
+}
+
 static enum rc make_url(struct http_slot *slot, struct err *err)
 {
     if (slot->http->url_template == NULL) {
         return RC_OK;
     }
-    buf_clear(&slot->url);
-    enum rc rc = template_render(slot->http->url_template, &slot->message.to, 1, &slot->url, err);
-    if (rc == RC_OK && slot->url.len > HTTP_URL_BYTES_MAX) {
-        rc = err_set(err, RC_PERM, "its address makes the url longer than %d bytes",
-                     HTTP_URL_BYTES_MAX);
-    }
+    enum rc rc = http_url_make(slot->http, slot->message.to, &slot->url, err);
     if (rc == RC_OK &&
         curl_easy_setopt(slot->easy, CURLOPT_URL, buf_text(&slot->url)) != CURLE_OK) {
         rc = err_set(err, RC_NOMEM, "no memory for a url");
     }
-    return rc == RC_RANGE ? RC_PERM : rc;
+    return rc;
 }
 
 enum rc http_request_begin(struct http_slot *slot, int64_t now_ns, struct err *err)
@@ -240,7 +212,7 @@ void http_request_end(struct http_slot *slot)
     slot->is_begun = false;
 }
 
-enum http_end http_request_result(const struct http_slot *slot, CURLcode code, long *out_status)
+enum http_end http_request_result(const struct http_slot *slot, long *out_status)
 {
     long status = 0;
     (void)curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -251,13 +223,5 @@ enum http_end http_request_result(const struct http_slot *slot, CURLcode code, l
     if (slot->given_ns == 0) {
         return slot->given == 0 ? HTTP_NOT_CONNECTED : HTTP_NOT_GIVEN;
     }
-    if (code == CURLE_ABORTED_BY_CALLBACK && slot->http->is_h2 &&
-        strncmp(slot->error, AGAIN_ERROR, sizeof AGAIN_ERROR - 1) == 0) {
-        return HTTP_REFUSED;
-    }
-    if (code == CURLE_HTTP2 && slot->error[0] == '\0' && slot->http->is_h2) {
-        return HTTP_UNCLEAR;
-    }
-    bool is_closed_by_peer = code == CURLE_HTTP2_STREAM && strstr(slot->error, "(err ") != NULL;
-    return is_closed_by_peer ? HTTP_RESET : HTTP_LOST;
+    return HTTP_LOST;
 }

@@ -17,6 +17,7 @@
 
 enum {
     HOST_BYTES_MAX = 253,
+    ALPN_BYTES_MAX = 64,
     SECURITY_LEVEL = 2 /* 112 bits: RSA and DH of 2048 bits, no SHA-1 signatures */
 };
 
@@ -232,6 +233,26 @@ static enum rc require_name(struct tls_context *context, struct err *err)
     return done == 1 ? RC_OK : ssl_err(err, RC_PERM, "name of the peer");
 }
 
+/* RFC 7301 3.1: each name behind its length */
+static enum rc offer_protocols(SSL_CTX *ctx, const char *names, struct err *err)
+{
+    unsigned char list[ALPN_BYTES_MAX];
+    size_t len = 0;
+    while (*names != '\0') {
+        size_t name = strcspn(names, ",");
+        if (name == 0 || name > UCHAR_MAX || len + 1 + name > sizeof list) {
+            return err_set(err, RC_PERM, "TLS: protocols to offer");
+        }
+        list[len] = (unsigned char)name;
+        memcpy(list + len + 1, names, name);
+        len += 1 + name;
+        names += name + (names[name] == ',' ? 1 : 0);
+    }
+    return SSL_CTX_set_alpn_protos(ctx, list, (unsigned int)len) == 0
+               ? RC_OK
+               : ssl_err(err, RC_NOMEM, "TLS: protocols to offer");
+}
+
 static enum rc set_up(struct tls_context *context, const struct tls_options *options,
                       struct err *err)
 {
@@ -264,7 +285,7 @@ static enum rc set_up(struct tls_context *context, const struct tls_options *opt
     if (rc == RC_OK && options->client_pem.len > 0) {
         rc = load_own(ctx, options, err);
     }
-    return rc;
+    return rc == RC_OK && options->alpn != NULL ? offer_protocols(ctx, options->alpn, err) : rc;
 }
 
 enum rc tls_context_open(const struct tls_options *options, struct tls_context **out,
@@ -389,6 +410,14 @@ enum rc tls_read(struct tls *tls, void *bytes, size_t len, size_t *out, struct e
 bool tls_is_resumed(const struct tls *tls)
 {
     return SSL_session_reused(tls->ssl) == 1;
+}
+
+struct slice tls_protocol(const struct tls *tls)
+{
+    const unsigned char *name = NULL;
+    unsigned int len = 0;
+    SSL_get0_alpn_selected(tls->ssl, &name, &len);
+    return (struct slice){(const char *)name, len};
 }
 
 const char *tls_version(const struct tls *tls)

@@ -20,6 +20,7 @@ struct tls_options {
     struct slice client_pem; /* our certificate and what leads to its issuer; empty: none */
     struct slice
         client_key_pem; /* its private key, not encrypted; wipe it after tls_context_open */
+    const char *alpn;   /* protocols offered, the best first: "h2,http/1.1"; NULL: none */
 };
 
 struct tls_context;
@@ -60,6 +61,9 @@ enum rc tls_read(struct tls *tls, void *bytes, size_t len, size_t *out, struct e
 
 /* tls_is_resumed - the handshake took up an earlier session (for tests and status) */
 bool tls_is_resumed(const struct tls *tls);
+
+/* tls_protocol - what was agreed on of options.alpn; empty: nothing. Valid while tls is open */
+struct slice tls_protocol(const struct tls *tls);
 
 /* tls_version - "TLSv1.3"; valid while tls is open */
 const char *tls_version(const struct tls *tls);

@@ -141,6 +141,12 @@ enum rc wire_write(struct wire *wire, const void *bytes, size_t len, size_t *out
     return rc;
 }
 
+void wire_acknowledge(struct wire *wire)
+{
+    assert(wire->stage == WIRE_OPEN);
+    net_acknowledge(wire->fd);
+}
+
 void wire_close(struct wire *wire)
 {
     drop_socket(wire);

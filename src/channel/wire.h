@@ -66,6 +66,9 @@ enum rc wire_read(struct wire *wire, void *bytes, size_t len, size_t *out,
 enum rc wire_write(struct wire *wire, const void *bytes, size_t len, size_t *out,
                    struct err *err) MUST_CHECK;
 
+/* wire_acknowledge - as net_acknowledge; WIRE_OPEN asserted */
+void wire_acknowledge(struct wire *wire);
+
 /* wire_close - WIRE_IDLE afterwards, whatever it was */
 void wire_close(struct wire *wire);
 

@@ -18,6 +18,7 @@
 
 enum {
     MS_MAX = 1000000000,
+    HOST_SHOWN = 253,
     POLLS_MAX = 16 /* of NET_EVENTS_MAX each: more than a channel has connections */
 };
 
@@ -77,16 +78,48 @@ bool wires_next_message(struct wires *wires, struct outgoing *out, int64_t now_n
 
 /* ---- up and down ---- */
 
+static void lengthen_backoff(struct wires *wires)
+{
+    wires->backoff_ns = wires->backoff_ns == 0 ? BACKOFF_FIRST_NS : wires->backoff_ns * 2;
+    wires->backoff_ns = wires->backoff_ns > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : wires->backoff_ns;
+}
+
+void wires_pause(struct wires *wires, const char *reason, int64_t pause_ns)
+{
+    lengthen_backoff(wires);
+    pause_ns = pause_ns < wires->backoff_ns ? wires->backoff_ns : pause_ns;
+    wires->failed_ns = clock_monotonic_ns(); /* what served before proves nothing any more */
+    wires->next_try_ns = wires->failed_ns + pause_ns;
+    wires->is_paused = wires->is_down = true;
+    (void)snprintf(wires->reason, sizeof wires->reason, "%.*s: %s", HOST_SHOWN, wires->host,
+                   reason);
+    give_back(wires, wires->reason);
+}
+
+static void end_pause(struct wires *wires, int64_t now_ns)
+{
+    if (wires->is_paused && now_ns >= wires->next_try_ns) {
+        wires->is_paused = wires->is_down = false;
+    }
+}
+
+void wires_proven(struct wires *wires)
+{
+    wires->backoff_ns = 0;
+}
+
 void wires_failed(struct wires *wires, int64_t begun_ns, const char *reason, int64_t now_ns)
 {
     /* Ten connections that break together are one failure. */
     if (begun_ns >= wires->failed_ns) {
-        wires->backoff_ns = wires->backoff_ns == 0 ? BACKOFF_FIRST_NS : wires->backoff_ns * 2;
-        wires->backoff_ns = wires->backoff_ns > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : wires->backoff_ns;
+        int64_t pause_until_ns = wires->is_paused ? wires->next_try_ns : 0;
+        lengthen_backoff(wires);
         wires->failed_ns = now_ns;
         wires->next_try_ns = now_ns + wires->backoff_ns;
+        wires->next_try_ns =
+            wires->next_try_ns < pause_until_ns ? pause_until_ns : wires->next_try_ns;
     }
-    if (wires->open == 0) {
+    if (wires->open == 0 && !wires->is_paused) {
         wires->is_down = true;
         (void)snprintf(wires->reason, sizeof wires->reason, "%s:%u: %s", wires->host,
                        (unsigned int)wires->port, reason);
@@ -96,7 +129,7 @@ void wires_failed(struct wires *wires, int64_t begun_ns, const char *reason, int
 
 void wires_works(struct wires *wires, int64_t begun_ns, bool is_proven)
 {
-    wires->is_down = false;
+    wires->is_down = wires->is_paused;
     if (is_proven && begun_ns >= wires->failed_ns) {
         wires->backoff_ns = 0;
     }
@@ -252,6 +285,7 @@ static void advance(struct wires *wires, int64_t now_ns)
         give_back(wires, "recalled");
         recall_sessions(wires);
     }
+    end_pause(wires, now_ns);
     open_connections(wires, now_ns);
     wake_idle(wires, now_ns);
 }
@@ -312,6 +346,13 @@ static size_t room(const struct transport *t)
     return wires->queued < most ? most - wires->queued : 0;
 }
 
+bool wires_take_back(struct wires *wires, struct outgoing *out)
+{
+    bool is_there = pop(wires, out);
+    wires->held -= is_there ? 1 : 0;
+    return is_there;
+}
+
 static enum rc submit(struct transport *t, const struct outgoing *message, struct err *err)
 {
     struct wires *wires = wires_of(t);
@@ -348,6 +389,9 @@ static int64_t deadline_ns(const struct transport *t)
     if (wires->open > 0 || wires->lookup != NULL) {
         at = wires->next_look_ns;
     } else if ((wires->queued > 0 || wires->is_down) && !wires->is_closing) {
+        at = wires->next_try_ns;
+    }
+    if (wires->is_paused && wires->next_try_ns < at) {
         at = wires->next_try_ns;
     }
     int64_t next_ns = share_next_ns(wires->share, wires->rate);
@@ -485,7 +529,8 @@ enum rc wires_open(struct wires *wires, const struct wires_protocol *protocol,
     const struct tls_options tls = {.host = options->host,
                                     .ca_pem = options->ca_pem,
                                     .client_pem = options->client_pem,
-                                    .client_key_pem = options->client_key_pem};
+                                    .client_key_pem = options->client_key_pem,
+                                    .alpn = options->alpn};
     if (options->host == NULL || options->host[0] == '\0' || options->port == 0) {
         return err_set(err, RC_PERM, "%s: host and port are needed", protocol->name);
     }

@@ -75,6 +75,7 @@ struct wires_options {
     struct slice ca_pem; /* as in tls.h */
     struct slice client_pem;
     struct slice client_key_pem;
+    const char *alpn;
     const struct net_addresses *addresses; /* where to connect; NULL: host is looked up */
     unsigned int connections;              /* at least 1 */
     unsigned int queue;                    /* messages waiting at most, at least 1 */
@@ -132,7 +133,8 @@ struct wires {
     bool is_recalled;
     bool is_closing;
     bool is_down;
-    bool is_busy; /* something was left to do without waiting */
+    bool is_paused; /* down by wires_pause, until next_try_ns */
+    bool is_busy;   /* something was left to do without waiting */
     int64_t backoff_ns;
     int64_t failed_ns;    /* when the newest failure was counted */
     int64_t next_try_ns;  /* no new connection before */
@@ -163,6 +165,16 @@ void wires_told(void *ctx, const struct verdict_report *report);
 /* wires_tell - the same for a message that is told at once */
 void wires_tell(struct wires *wires, const struct outgoing *message, enum verdict verdict,
                 const char *text);
+
+/* wires_pause - the peer is there and does not want us now: down for at least so long, and longer
+ * each time until wires_proven. Connections stay; reason is copied */
+void wires_pause(struct wires *wires, const char *reason, int64_t pause_ns);
+
+/* wires_take_back - the next message that waits, without a verdict; false: there is none */
+bool wires_take_back(struct wires *wires, struct outgoing *out);
+
+/* wires_proven - a message was judged: the next pause is a short one again */
+void wires_proven(struct wires *wires);
 
 /* ---- between wires.c and wires_connection.c ---- */
 

@@ -109,11 +109,13 @@ static enum rc listen_to_peer(struct wires_connection *connection, int64_t now_n
 {
     struct wires *wires = connection->owner;
     struct wires_view view = {.phase = WIRES_SETTING_UP};
+    bool was_read = false;
     enum rc rc = RC_OK;
     for (int i = 0; rc == RC_OK && i < READS_A_ROUND && connection->wire.can_read; i++) {
         size_t count = 0;
         rc = wire_read(&connection->wire, wires->in, sizeof wires->in, &count, err);
         if (rc == RC_OK) {
+            was_read = true;
             rc = wires->protocol->feed(connection->session, (struct slice){wires->in, count},
                                        now_ns, err);
         }
@@ -121,6 +123,9 @@ static enum rc listen_to_peer(struct wires_connection *connection, int64_t now_n
         if (view.wants_tls || view.phase == WIRES_OVER) {
             break;
         }
+    }
+    if (was_read && wires->protocol->is_windowed) { /* it may have more, and we nothing to say */
+        wire_acknowledge(&connection->wire);
     }
     if (view.phase == WIRES_READY) {
         wires->ready += !connection->is_ready;

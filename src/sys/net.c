@@ -72,6 +72,12 @@ void net_address_text(const struct net_address *address, char out[NET_TEXT_BYTES
     (void)snprintf(out, NET_TEXT_BYTES, is_six ? "[%s]:%u" : "%s:%u", host, port);
 }
 
+void net_acknowledge(int fd)
+{
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 void net_local_literal(int fd, char out[NET_TEXT_BYTES])
 {
     unsigned char bytes[sizeof(struct sockaddr_storage)] = {0};

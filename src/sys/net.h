@@ -91,6 +91,15 @@ enum rc net_connected(int fd, struct err *err) MUST_CHECK;
 enum rc net_send(int fd, const void *bytes, size_t len, size_t *out, struct err *err) MUST_CHECK;
 enum rc net_recv(int fd, void *bytes, size_t len, size_t *out, struct err *err) MUST_CHECK;
 
+/*
+ * net_acknowledge - acknowledge what was read at once
+ *
+ * A peer that leaves Nagle's algorithm on (RFC 896) keeps its small answers back until then, and
+ * the kernel waits up to 40 ms for something to send along. Holds until it changes its mind: called
+ * again after reading.
+ */
+void net_acknowledge(int fd);
+
 /* net_local_literal - our own end as an SMTP address literal: "[192.0.2.1]", "[IPv6:::1]"
  * (RFC 5321 4.1.3); "[127.0.0.1]" where the kernel cannot say */
 void net_local_literal(int fd, char out[NET_TEXT_BYTES]);

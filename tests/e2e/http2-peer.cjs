@@ -35,7 +35,6 @@ server.on('secureConnection', (socket) => {
 server.on('session', (session) => {
   session.number = ++sessions;
   session.requests = 0;
-  session.raw = sockets.get(session.socket.remotePort);
   session.on('error', () => {});
 });
 
@@ -57,16 +56,16 @@ const acts = {
   refuse: (stream, [count], query, seen) =>
     (seen <= Number(count) ? stream.close(http2.constants.NGHTTP2_REFUSED_STREAM) : answer(stream, 200, '{}')),
   reset: (stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR),
-  cut: (stream, [count]) => {
+  cut: (stream, [count], query, seen, headers, at) => {
     if (!stream.session || stream.destroyed) return;
-    if (stream.session.requests === Number(count)) stream.session.raw.destroy();
-    else if (stream.session.requests < Number(count)) answer(stream, 200, '{}');
+    if (at === Number(count)) sockets.get(stream.session.socket.remotePort).destroy();
+    else if (at < Number(count)) answer(stream, 200, '{}');
   },
-  goaway: (stream, [count]) => {
+  goaway: (stream, [count], query, seen, headers, at) => {
     const { session } = stream;
     if (!session || stream.destroyed) return;
-    if (session.requests < Number(count)) answer(stream, 200, '{}');
-    else if (session.requests === Number(count)) {
+    if (at < Number(count)) answer(stream, 200, '{}');
+    else if (at === Number(count)) {
       session.goaway(0, stream.id);
       answer(stream, 200, '{}');
     } // later ones: not processed, not answered
@@ -86,7 +85,7 @@ server.on('stream', (stream, headers) => {
   const [, act, ...rest] = decodeURIComponent(path).split('/'); // an address may say what to do
   let body = '';
   stream.session.requests += 1;
-  const at = stream.session.requests;
+  const at = stream.session.requests; // many may have come before the first of them is answered
   stream.on('error', () => {});
   stream.on('data', (bytes) => { body += bytes; });
   stream.on('end', () => {
@@ -97,7 +96,7 @@ server.on('stream', (stream, headers) => {
       say(`got ${JSON.stringify({ path: headers[':path'], key: headers['idempotency-key'], type: headers['content-type'],
         auth: headers.authorization, topic: headers['apns-topic'], body, session: stream.session?.number, version: 2 })}`);
     }
-    acts[act](stream, rest, new URLSearchParams(search), seen, headers);
+    acts[act](stream, rest, new URLSearchParams(search), seen, headers, at);
   });
 });
 

@@ -60,6 +60,20 @@ class Case(relay.Case):
                     str(self.pem)], port)
         return f"https://localhost:{port}"
 
+    def nginx(self, requests):
+        """nginx as the service, which says GOAWAY after so many requests; keys(): what it answered, in its order."""
+        self.need_path(relay.NGINX, "nginx")
+        port = relay.free_port()
+        conf, log = self.dir / "service.conf", self.dir / "service.log"
+        conf.write_text(f"daemon off; worker_processes 1; pid {conf}.pid; error_log {conf}.log; events {{ }}\n"
+                        f"http {{ log_format key '$status $connection $http_idempotency_key'; access_log {log} key;\n"
+                        f"server {{ listen 127.0.0.1:{port} ssl http2; keepalive_requests {requests};\n"
+                        f"ssl_certificate {self.pem}; ssl_certificate_key {self.pem.with_suffix('.key')};\n"
+                        "location / { return 200 '{}'; } } }\n")
+        self.start([relay.NGINX, "-e", f"{conf}.log", "-c", str(conf)], port)
+        self.url = f"https://localhost:{port}"
+        return lambda: [line.split() for line in log.read_text().splitlines() if line.split()[0] == "200"]
+
     def knock(self, path="/ok", url=None, limit_s=relay.LIMIT_S, ca=None, **options):
         """Runs http-try; an option name has _ for -."""
         words = [f"{name.replace('_', '-')}={value}" for name, value in options.items()]

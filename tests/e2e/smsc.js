@@ -1,8 +1,12 @@
-// An SMSC by the npm package smpp. What it does with a message is in its number (see ANSWERS and RECEIPTS); prints its port, a
-// line for each submit_sm that it takes and one for each bind, unbind and deliver_sm_resp. A receipt that is not answered, or
-// refused for now, is sent again to whoever binds next, as SMSCs do.
+// An SMSC by the npm package smpp: smsc.js PACKAGE [quiet [PEM KEY]]. What it does with a message is in its number (see ANSWERS and
+// RECEIPTS); prints its port, a line for each submit_sm that it takes and one for each bind, unbind and deliver_sm_resp. A
+// receipt that is not answered, or refused for now, is sent again to whoever binds next, as SMSCs do.
+// quiet: its port alone. With PEM and KEY it speaks TLS itself.
+const fs = require('fs');
 const smpp = require(process.argv[2]);
 const quiet = process.argv[3] === 'quiet';
+const [pem, key] = process.argv.slice(4);
+const secure = pem ? { cert: fs.readFileSync(pem), key: fs.readFileSync(key) } : {};
 const say = (kind, what) => quiet || console.log(`${kind} ${JSON.stringify(what)}`);
 const seen = new Map(); // number and part -> times
 let accepted = 0;
@@ -105,7 +109,7 @@ function take(session, pdu) {
     }
 }
 
-const server = smpp.createServer((session) => {
+const server = smpp.createServer(secure, (session) => {
     session.on('error', () => {});
     session.on('bind_transceiver', (pdu) => {
         const good = pdu.system_id === 'shop' && pdu.password === 'secret';

@@ -1,8 +1,13 @@
-"""The other end for measuring senders: a relay that takes everything, behind TLS, and a certificate that fits it.
+"""The other ends for measuring senders: they take everything and do nothing with it, behind TLS with one certificate.
 
-smtp-sink (Postfix) with nginx's stream module in front: both are C, and neither does anything with a message. Servers
-listen on 127.0.0.1 and are ended by pid.
+    smtp      smtp-sink (Postfix) with nginx's stream module in front; both are C
+    smsc      smsc-sink.c: an SMSC that is faster than those who send
+    npm_smsc  npm's smpp as an SMSC (tests/e2e/smsc.js), which speaks TLS itself
+    nghttpd   nghttp2's own server, one worker
+
+Each is started when a part first asks for it. They listen on loopback and are ended by pid.
 """
+import functools
 import os
 import pathlib
 import shutil
@@ -10,11 +15,13 @@ import socket
 import subprocess
 import time
 
+import npm
 import work
 
 HOST = "localhost"
 PATHS = "/usr/sbin:/usr/bin:/sbin"
 STREAM = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+SMSC_JS = pathlib.Path(__file__).resolve().parents[2] / "tests/e2e/smsc.js"
 START_S = 20
 NGINX_CONF = """
 load_module %(stream)s;
@@ -56,35 +63,62 @@ def certify(folder):
             "30", "-extfile", "good.ext", "-out", "good.pem")
 
 
-class Sink:
-    """The relay that takes everything. port: where it speaks TLS from the first byte."""
+def lacks(*programs):
+    """None, or which of (program, Debian package) is not there."""
+    for name, package in programs:
+        if shutil.which(name, path=PATHS + os.pathsep + os.environ["PATH"]) is None:
+            return f"no {name} (Debian: {package})"
+    return None
 
-    def __init__(self, top):
-        self.dir, self.processes = top / "sink", []
+
+class Relays:
+    """Each peer is its port, where it speaks TLS from the first byte; ca: who signed for it."""
+
+    def __init__(self, job):
+        self.job, self.processes = job, []
+        self.dir = job.top / "relays"
         self.dir.mkdir()
-        self.dir.chmod(0o755)
+        self.dir.chmod(0o755)  # servers of other users read their certificates there
         certify(self.dir)
-        self.ca = self.dir / "ca.pem"
-        self.port, behind = free_port(), free_port()
-        (self.dir / "nginx.conf").write_text(NGINX_CONF % {"stream": STREAM, "dir": self.dir, "port": self.port,
-                                                           "behind": behind})
-        user = ["-u", "nobody"] if os.getuid() == 0 else []
-        try:
-            self.start([shutil.which("smtp-sink", path=PATHS), *user, f"127.0.0.1:{behind}", "256"], behind)
-            self.start([shutil.which("nginx", path=PATHS), "-e", self.dir / "nginx.log", "-c", self.dir / "nginx.conf"],
-                       self.port)
-        except BaseException:
-            self.end()
-            raise
+        self.ca, self.pem, self.key = (self.dir / name for name in ("ca.pem", "good.pem", "good.key"))
 
-    @staticmethod
-    def missing():
-        for name, package in (("smtp-sink", "postfix"), ("nginx", "nginx"), ("openssl", "openssl")):
-            if shutil.which(name, path=PATHS) is None:
-                return f"no {name} (Debian: {package})"
-        return None if STREAM.exists() else "no stream module of nginx (Debian: libnginx-mod-stream)"
+    def missing(self, name):
+        """None, or why this peer cannot run here."""
+        if name == "smtp":
+            why = lacks(("smtp-sink", "postfix"), ("nginx", "nginx"))
+            return why if why or STREAM.exists() else "no stream module of nginx (Debian: libnginx-mod-stream)"
+        if name == "npm_smsc":
+            return npm.missing(self.job, npm.SMPP)
+        return lacks(("nghttpd", "nghttp2-server")) if name == "nghttpd" else None
+
+    @functools.cached_property
+    def smtp(self):
+        port, behind = free_port(), free_port()
+        (self.dir / "nginx.conf").write_text(NGINX_CONF % {"stream": STREAM, "dir": self.dir, "port": port, "behind": behind})
+        user = ["-u", "nobody"] if os.getuid() == 0 else []
+        self.start([shutil.which("smtp-sink", path=PATHS), *user, f"127.0.0.1:{behind}", "256"], behind)
+        return self.start([shutil.which("nginx", path=PATHS), "-e", self.dir / "nginx.log", "-c", self.dir / "nginx.conf"],
+                          port)
+
+    @functools.cached_property
+    def smsc(self):
+        return self.start_telling([self.job.build / "tools/bench/smsc-sink", self.pem, self.key])
+
+    @functools.cached_property
+    def npm_smsc(self):
+        package = npm.home(self.job) / "node_modules/smpp"
+        return self.start_telling(["node", SMSC_JS, package, "quiet", self.pem, self.key])
+
+    @functools.cached_property
+    def nghttpd(self):
+        (self.dir / "root").mkdir()
+        (self.dir / "root/push").write_text("{}")
+        port = free_port()
+        return self.start([shutil.which("nghttpd", path=PATHS), "-a", "127.0.0.1", "-d", self.dir / "root", str(port),
+                           self.key, self.pem], port)
 
     def start(self, command, port):
+        """Waits until it answers on port; returns that."""
         with open(self.dir / "server.log", "ab") as log:
             self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         limit = time.monotonic() + START_S
@@ -92,6 +126,17 @@ class Sink:
             if self.processes[-1].poll() is not None or time.monotonic() > limit:
                 raise work.Broken(f"{command[0]} does not answer: {(self.dir / 'server.log').read_text()[-500:]}")
             time.sleep(0.02)
+        return port
+
+    def start_telling(self, command):
+        """One that prints `port N` when it listens; returns N."""
+        with open(self.dir / "server.log", "ab") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.processes.append(process)
+        words = process.stdout.readline().split()
+        if len(words) != 2 or words[0] != "port":
+            raise work.Broken(f"{command[0]} does not start: {(self.dir / 'server.log').read_text()[-500:]}")
+        return int(words[1])
 
     def end(self):
         for process in self.processes:
@@ -102,3 +147,5 @@ class Sink:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+            if process.stdout:
+                process.stdout.close()

@@ -1,5 +1,6 @@
-"""A house that sends e-mail, for one measurement: a spool, a channel, a delivery of N recipients, the daemon run once."""
+"""A house that sends by one channel, for one measurement: a spool, a delivery of N recipients, the daemon run once."""
 import datetime
+import json
 import os
 import pathlib
 import pwd
@@ -11,24 +12,41 @@ import memory
 import relays
 import work
 
-CONNECTIONS = 10
 RUN_S_MAX = 900
 CONF = """
 spool = "../spool"; templates = "../templates"; settle = 0; timezone = "UTC"; currency = "EUR"; notices = false;
 operators = ( { name = "alice"; user = "%(user)s"; admin = true; } );
 programmes = ( { name = "loyalty"; } );
 campaigns = ( { name = "bench"; programme = "loyalty"; owner = "alice"; } );
-channels = { email = { %(channel)s
-  from = "Shop <shop@example.net>";
-  unsubscribe = { url = "https://example.net/u"; secret_file = "secret"; }; %(dkim)s }; };
+channels = { %(channel)s = { %(settings)s }; };
 """
+DELIVERY = """
+campaign = "bench"; channel = "%(channel)s"; confirm = false;
+target = { file = "recipients.csv"; key = "recipient_id"; %(target)s };
+content = { %(content)s };
+"""
+COLUMNS = "recipient_id,email,mobile,token,first_name,city,points"
+
+# e-mail
+CONNECTIONS = 10
+EMAIL = """from = "Shop <shop@example.net>"; unsubscribe = { url = "https://example.net/u"; secret_file = "secret"; }; %s"""
 SMTP = """transport = "smtp"; host = "127.0.0.1"; port = %d; tls = "connect"; connections = %d; ca_file = "%s";"""
 DKIM = """dkim = { domain = "example.net"; selector = "bench"; key_file = "dkim.pem"; };"""
-DELIVERY = """
-campaign = "bench"; channel = "email"; confirm = false;
-target = { file = "recipients.csv"; key = "recipient_id"; };
-content = { subject = "{{first_name}}, spring is here"; text = "mail.txt"; };
-"""
+MAIL = 'subject = "{{first_name}}, spring is here"; text = "mail.txt";'
+
+# SMS: what a part holds in GSM 03.38, so that a text is a part
+SMS_CONNECTIONS, SMS_WINDOW = 2, 250
+SMPP = """transport = "smpp"; host = "localhost"; port = %d; tls = "connect"; connections = %d; window = %d; ca_file = "%s";
+  system_id = "shop"; password_file = "secret"; sender = "Shop";"""
+SMS = ("{{first_name}}, spring is here: a hundred new things wait in our shop in {{city}}. You have {{points}} points. "
+       "Reply STOP to end")
+
+# push: the body that is built in
+PUSH_CONNECTIONS, PUSH_STREAMS = 2, 100
+HTTP = """transport = "http"; url = "https://localhost:%d/push"; connections = %d; ca_file = "%s";"""
+PUSH = {"title": "{{first_name}}, spring is here", "body": "A hundred new things wait in our shop in {{city}}.",
+        "image": "https://example.net/i.png", "data": {"points": "{{points}}"}}
+
 LINE = "Spring is coming, and with it a hundred new things in our shop.\n"
 TEXT_BYTES = 2048
 DKIM_KINDS = {"rsa": ("RSA", "rsa_keygen_bits:2048"), "ed25519": ("ED25519", None)}
@@ -43,9 +61,9 @@ def text():
 
 def write_recipients(path, count):
     with open(path, "w", encoding="ascii") as out:
-        out.write("recipient_id,email,first_name,city,points\n")
+        out.write(COLUMNS + "\n")
         for n in range(1, count + 1):
-            out.write(f"R{n:08d},ann.{n}@example.net,Ann{n % 977},Lille,{n * 7 % 10000}\n")
+            out.write(f"R{n:08d},ann.{n}@example.net,+336{n:08d},token-{n:08d},Ann{n % 977},Lille,{n * 7 % 10000}\n")
 
 
 class Flat(threading.Thread):
@@ -90,20 +108,48 @@ class Sent:
         return self.cpu_seconds / self.count * 10000
 
 
+def email(job, transport, dkim):
+    """What channel and delivery say of e-mail: (settings, target, content)."""
+    way = (SMTP % (job.relays.smtp, CONNECTIONS, job.relays.ca) if transport == "smtp" else f'transport = "{transport}";')
+    return way + EMAIL % (DKIM if dkim else ""), "", MAIL
+
+
+def sms(job, transport, peer):
+    """peer: "smsc" or "npm_smsc" of relays"""
+    way = (SMPP % (getattr(job.relays, peer), SMS_CONNECTIONS, SMS_WINDOW, job.relays.ca) if transport == "smpp"
+           else f'transport = "{transport}";')
+    return way, "", f'text = "{SMS}";'
+
+
+def push(job, transport, peer):
+    """peer: "nghttpd" of relays"""
+    way = (HTTP % (getattr(job.relays, peer), PUSH_CONNECTIONS, job.relays.ca) if transport == "http"
+           else f'transport = "{transport}";')
+    return way, 'address = "token";', " ".join(
+        f'{name} = "{value}";' if isinstance(value, str) else
+        f"{name} = {{ {' '.join(f'{key} = {json.dumps(text)};' for key, text in value.items())} }};"
+        for name, value in PUSH.items())
+
+
+CHANNELS = {"email": email, "sms": sms, "push": push}
+
+
 class SendHouse:
-    def __init__(self, job, transport="smtp", dkim=None):
+    """how: of e-mail, the kind of the key that signs; of others, the peer"""
+
+    def __init__(self, job, channel="email", transport="smtp", how=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(dir=job.top))
         self.spool, self.conf, self.log = self.dir / "spool", self.dir / "etc/postroom.conf", self.dir / "log"
         self.postroomd = job.build / "bin/postroomd"
         for name in ("etc", "templates"):
             (self.dir / name).mkdir()
-        channel = (SMTP % (job.sink.port, CONNECTIONS, job.sink.ca) if transport == "smtp"
-                   else f'transport = "{transport}";')
-        self.conf.write_text(CONF % {"user": pwd.getpwuid(os.getuid()).pw_name, "channel": channel,
-                                     "dkim": DKIM if dkim else ""})
-        self.keep("secret", b"0123456789abcdef0123456789abcdef")
-        if dkim:
-            kind, option = DKIM_KINDS[dkim]
+        settings, target, content = CHANNELS[channel](job, transport, how)
+        self.delivery = DELIVERY % {"channel": channel, "target": target, "content": content}
+        self.conf.write_text(CONF % {"user": pwd.getpwuid(os.getuid()).pw_name, "channel": channel, "settings": settings})
+        # a token's key of 32 bytes for e-mail, the password of SMPP
+        self.keep("secret", b"0123456789abcdef0123456789abcdef" if channel == "email" else b"secret")
+        if channel == "email" and how:
+            kind, option = DKIM_KINDS[how]
             relays.openssl(self.dir / "etc", "genpkey", "-algorithm", kind, *(["-pkeyopt", option] if option else []),
                            "-out", "dkim.pem")
             (self.dir / "etc/dkim.pem").chmod(0o600)
@@ -116,7 +162,7 @@ class SendHouse:
     def drop(self, id, count):
         folder = self.dir / id
         folder.mkdir()
-        (folder / "delivery.conf").write_text(DELIVERY)
+        (folder / "delivery.conf").write_text(self.delivery)
         (folder / "mail.txt").write_text(text())
         write_recipients(folder / "recipients.csv", count)
         os.rename(folder, self.spool / "inbox" / id)
@@ -164,3 +210,11 @@ class SendHouse:
 
     def remove(self):
         work.remove(self.dir)
+
+
+def once(job, count, channel, transport, how=None):
+    """A delivery of that many through a house of its own: Sent."""
+    home = SendHouse(job, channel, transport, how)
+    sent = home.send(count)
+    home.remove()
+    return sent

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -169,6 +170,34 @@ static void net_send_and_recv__full_empty_and_closed__are_told_apart(void **stat
     net_poll_free(NULL);
 }
 
+static int is_acknowledging(int fd)
+{
+    int is_quick = -1;
+    socklen_t len = sizeof is_quick;
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &is_quick, &len), 0);
+    return is_quick;
+}
+
+static void net_acknowledge__kernel_waits_with_it__waits_no_longer(void **state)
+{
+    (void)state;
+    const int off = 0;
+    uint16_t port = 0;
+    int fd = -1;
+    struct net_address address;
+    int listener = listen_somewhere(&port);
+    assert_int_equal(net_address_parse("127.0.0.1", port, &address, NULL), RC_OK);
+    assert_int_equal(net_connect(&address, &fd, NULL), RC_OK);
+    int peer = accept(listener, NULL, NULL);
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off), 0);
+    assert_int_equal(is_acknowledging(fd), 0);
+    net_acknowledge(fd);
+    assert_int_equal(is_acknowledging(fd), 1);
+    (void)close(peer);
+    (void)close(fd);
+    (void)close(listener);
+}
+
 static void net_poll_watch__ready_descriptor__is_told_each_time_until_it_is_not_wanted(void **state)
 {
     struct net_poll *poll = NULL;
@@ -206,6 +235,7 @@ int main(void)
         cmocka_unit_test(net_connect__nobody_listens__is_temporary_and_says_so),
         cmocka_unit_test(
             net_poll_watch__ready_descriptor__is_told_each_time_until_it_is_not_wanted),
+        cmocka_unit_test(net_acknowledge__kernel_waits_with_it__waits_no_longer),
         cmocka_unit_test(net_send_and_recv__full_empty_and_closed__are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 """Very many recipients in one delivery: what the send worker holds, and whether it grows."""
+import send_house
 import table
 import work
 from parts import sending
@@ -10,9 +11,14 @@ GROWTH_MIB = 2  # of the worker's own memory from its first tenth to its last: w
 STATE_BYTES = 12
 
 
-def one(job, results, transport, count):
+NEEDS = ()
+ALL = (("email", "null", None, 1, None), ("email", "smtp", None, 10, "smtp"), ("sms", "smpp", "smsc", 1, "smsc"),
+       ("push", "http", "nghttpd", 1, "nghttpd"))  # channel, transport, how, a part of --many, the peer it needs
+
+
+def one(job, results, channel, transport, how, count):
     work.say(f"{count:,} recipients, {transport}")
-    sent = sending.ours(job, transport, count)
+    sent = send_house.once(job, count, channel, transport, how)
     sending.show(results, f"postroom, {transport}; {count:,}", [sent])
     results.row("  send worker, peak (VmHWM)", [sent.peak_kib / 1024], "MiB", reach=table.at_most(LIMIT_MIB))
     if sent.growth_mib is None:
@@ -26,5 +32,9 @@ def one(job, results, transport, count):
 
 def measure(job, results):
     results.section(f"{job.options.many:,} recipients in one delivery, once")
-    one(job, results, "null", job.options.many)
-    one(job, results, "smtp", job.options.many // 10)
+    for channel, transport, how, part, peer in ALL:
+        why_missing = peer and job.relays.missing(peer)
+        if why_missing:
+            results.missing(f"postroom, {transport}", why_missing)
+        else:
+            one(job, results, channel, transport, how, job.options.many // part)

@@ -11,13 +11,14 @@ import table
 import work
 
 PEERS = ((senders.nodemailer.Nodemailer, 12), (senders.python_smtplib.PythonSmtplib, 4), (senders.postfix.Postfix, 4))
+NEEDS = ("smtp",)
 WIRE_BYTES = 2500  # about what one of our messages has on the wire, for the sink's own limit
 
 
 def ceiling(job):
     """Messages a second that the sink takes from the transport alone: nothing made, nothing on disk."""
     words = (job.build / "tools/smtp-try", f"connections={send_house.CONNECTIONS}", f"count={job.options.count}",
-             f"size={WIRE_BYTES}", "quiet=1", f"ca={job.sink.ca}", "127.0.0.1", str(job.sink.port))
+             f"size={WIRE_BYTES}", "quiet=1", f"ca={job.relays.ca}", "127.0.0.1", str(job.relays.smtp))
     done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     counts = dict(re.findall(r"(\w+)=([\d.]+)", done.stdout))
     if done.returncode != 0 or counts.get("sent") != str(job.options.count):
@@ -26,16 +27,19 @@ def ceiling(job):
 
 
 def ours(job, transport, count, dkim=None):
-    home = send_house.SendHouse(job, transport, dkim)
-    sent = home.send(count)
-    home.remove()
-    return sent
+    return send_house.once(job, count, "email", transport, dkim)
 
 
 def show(results, name, turns, ratio=None, reach=None):
     """Two rows: messages a second, processor time. ratio: of the rates, where it is compared"""
     results.row(name, [turn.rate() for turn in turns], "/s", ratio, reach)
     results.row("  processor time for 10,000", [turn.cpu() for turn in turns])
+
+
+def show_cpu_ratio(results, ours_, theirs):
+    """How many times the processor time of ours a peer's messages take."""
+    results.row("  their processor time / ours",
+                ratio=statistics.median(turn.cpu() for turn in theirs) / statistics.median(turn.cpu() for turn in ours_))
 
 
 def median_rate(turns):

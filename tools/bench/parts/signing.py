@@ -10,6 +10,8 @@ import table
 import work
 from parts import sending
 
+NEEDS = ("smtp",)
+
 
 def signatures(cores):
     """RSA-2048 signatures a second on all cores, by OpenSSL itself."""

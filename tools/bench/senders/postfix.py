@@ -120,7 +120,7 @@ class Postfix:
         home.chmod(0o755)
         owner = pwd.getpwnam("postfix")
         os.chown(home / "data", owner.pw_uid, owner.pw_gid)
-        values = {"dir": home, "host": relays.HOST, "port": job.sink.port, "ca": job.sink.ca, "into": into,
+        values = {"dir": home, "host": relays.HOST, "port": job.relays.smtp, "ca": job.relays.ca, "into": into,
                   "connections": send_house.CONNECTIONS}
         (home / "conf/main.cf").write_text(MAIN_CF % values)
         (home / "conf/master.cf").write_text(MASTER_CF % values)

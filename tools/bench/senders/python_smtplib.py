@@ -22,5 +22,5 @@ class PythonSmtplib:
     def run(self, job, count):
         text = job.top / "mail.txt"
         text.write_text(send_house.text())
-        return turn.run(self.name, [sys.executable, SCRIPT, str(job.sink.port), job.sink.ca, str(count),
+        return turn.run(self.name, [sys.executable, SCRIPT, str(job.relays.smtp), job.relays.ca, str(count),
                                     str(send_house.CONNECTIONS), text], count)
