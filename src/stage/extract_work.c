@@ -18,8 +18,8 @@ enum {
     EXCLUDED_ROWS_MAX = 10000 /* of a delivery whose list is kept in memory first: 3 MiB at most */
 };
 
-/* Nearly always the list is the one of the count: that of a small delivery becomes a file only where
- * it is not. A file that is made and removed again costs as much as one that stays. */
+/* Nearly always the list is the one of the count: that of a small delivery becomes a file only
+ * where it is not. A file that is made and removed again costs as much as one that stays. */
 static bool keeps_in_memory(const struct extract *extract)
 {
     return extract->subject.view.rows <= EXCLUDED_ROWS_MAX;

@@ -538,14 +538,9 @@ static void hand_on(struct take_in *take)
     take->view = (struct view){.state = take->state};
 }
 
-enum rc take_in_commit(struct take_in **group, const struct stage_report *reports, size_t count,
-                       int64_t now_ns, struct err *err)
+enum rc take_in_weigh(struct take_in **group, const struct stage_report *reports, size_t count,
+                      int64_t now_ns, struct err *err)
 {
-    if (count == 0) {
-        return RC_OK;
-    }
-    const struct stage_env *env = group[0]->env;
-    size_t taken = 0;
     for (size_t i = 0; i < count; i++) {
         struct err own = {{0}};
         enum rc rc = weigh(group[i], &reports[i], now_ns, &own);
@@ -556,30 +551,36 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
         if (rc != RC_OK) {
             say(group[i], own.text);
         }
-        taken += group[i]->result == TAKE_IN_TAKEN;
     }
-    enum rc rc = taken > 0 ? spool_sync(env->spool, err) : RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+    return RC_OK;
+}
+
+enum rc take_in_admit(struct take_in **group, size_t count, int64_t now_ns, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
         struct err own = {{0}};
         if (group[i]->result != TAKE_IN_TAKEN) {
             /* What was copied or unpacked of it is not kept. */
-            (void)!fs_remove_tree(spool_dir(env->spool, SPOOL_INTAKE), group[i]->id, &own);
+            const struct spool *spool = group[i]->env->spool;
+            (void)!fs_remove_tree(spool_dir(spool, SPOOL_INTAKE), group[i]->id, &own);
             continue;
         }
-        enum rc own_rc = admit(group[i], now_ns, &own);
-        if (own_rc != RC_OK) {
+        enum rc rc = admit(group[i], now_ns, &own);
+        if (rc != RC_OK) {
             group[i]->result = TAKE_IN_LATER;
             say(group[i], own.text);
         }
-        if (own_rc == RC_IO) {
+        if (rc == RC_IO) {
             *err = own;
-            rc = own_rc;
+            return rc;
         }
     }
-    if (rc == RC_OK && taken > 0) {
-        rc = spool_sync(env->spool, err);
-    }
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+    return RC_OK;
+}
+
+void take_in_end(struct take_in **group, const struct stage_report *reports, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         if (group[i]->result == TAKE_IN_TAKEN) {
             remove_original(group[i]);
             hand_on(group[i]);
@@ -589,5 +590,4 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
                       state_name(group[i]->state));
         }
     }
-    return rc;
 }
