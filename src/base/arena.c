@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { CHUNK_BYTES = 16 * 1024 };
+enum {
+    FIRST_CHUNK_BYTES = 4 * 1024, /* most hold little; each chunk is twice the one before */
+    CHUNK_BYTES = 16 * 1024
+};
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -30,6 +33,16 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t size)
     return chunk;
 }
 
+/* Of the next chunk, which has to hold `size`. */
+static size_t chunk_size(const struct arena *arena, size_t size)
+{
+    size_t usual = FIRST_CHUNK_BYTES;
+    if (arena->newest != NULL) {
+        usual = arena->newest->size < CHUNK_BYTES / 2 ? arena->newest->size * 2 : CHUNK_BYTES;
+    }
+    return size > usual ? size : usual;
+}
+
 void *arena_alloc(struct arena *arena, size_t size_bytes)
 {
     const size_t align = alignof(max_align_t);
@@ -39,7 +52,7 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
     size_t size = size_bytes == 0 ? align : (size_bytes + align - 1) / align * align;
     struct arena_chunk *chunk = arena->newest;
     if (chunk == NULL || chunk->size - chunk->used < size) {
-        chunk = chunk_new(arena, size > CHUNK_BYTES ? size : CHUNK_BYTES);
+        chunk = chunk_new(arena, chunk_size(arena, size));
         if (chunk == NULL) {
             return NULL;
         }

@@ -65,7 +65,7 @@ struct view_proof {
 };
 
 struct view {
-    struct arena arena; /* owns every text here (at least 16 KiB of address space: not for keeping
+    struct arena arena; /* owns every text here (at least 4 KiB of address space: not for keeping
                            by the thousand) */
     uint64_t revision;  /* of the last `taken`; 0: none */
     enum delivery_state state;

@@ -110,7 +110,7 @@ static enum rc on_inbox(void *ctx, const struct drop *drop)
     }
     if (engine->drop_count >= DROPS_MAX) {
         scan->next_ns = 0;
-        return RC_OK;
+        return RC_STATE;
     }
     return keep_drop(engine, drop);
 }
@@ -130,7 +130,7 @@ void doors_scan_inbox(struct engine *engine, int64_t now_ns)
     engine->is_inbox_retrying = false;
     enum rc rc =
         door_scan(spool_dir(engine->env.spool, SPOOL_INBOX), &options, on_inbox, &scan, &err);
-    if (rc != RC_OK) {
+    if (rc != RC_OK && rc != RC_STATE) {
         look_again(&scan.next_ns, now_ns + DOOR_RETRY_NS);
         engine_fail(engine, rc, &err, "inbox", NULL);
     }

@@ -61,9 +61,8 @@ void item_unfinished(struct engine *engine, const char *id)
     }
 }
 
-/* Later, because the world was in the way. */
-static void set_back(struct engine *engine, struct item *item, const struct err *err, enum rc rc,
-                     int64_t now_ns)
+void due_set_back(struct engine *engine, struct item *item, const struct err *err, enum rc rc,
+                  int64_t now_ns)
 {
     item->failures++;
     item->work = WORK_NONE;
@@ -333,7 +332,7 @@ static void advance(struct engine *engine, struct item *item, int64_t now_ns)
     if (rc != RC_OK) {
         /* A damaged delivery costs itself only: it stays where it is, with its reason in the log.
          */
-        set_back(engine, item, &err, rc == RC_CORRUPT ? RC_PERM : rc, now_ns);
+        due_set_back(engine, item, &err, rc == RC_CORRUPT ? RC_PERM : rc, now_ns);
     } else if (state_is_terminal(item->state)) {
         due_forget(engine, item);
     }
@@ -345,108 +344,6 @@ void due_advance(struct engine *engine, int64_t now_ns)
          i++) {
         advance(engine, queue_take(&engine->advance), now_ns);
     }
-}
-
-/* --- handing over --- */
-
-/* Opens up to GROUP_MAX deliveries of the queue that may still go; returns how many. */
-static size_t open_group(struct engine *engine, struct hand_over *group, struct item **items,
-                         int64_t now_ns)
-{
-    size_t count = 0;
-    while (count < GROUP_MAX && engine->publish.first != NULL) {
-        struct item *item = queue_take(&engine->publish);
-        struct hand_over *one = &group[count];
-        *one = (struct hand_over){.subject = SUBJECT_NONE};
-        item->work = WORK_NONE;
-        enum rc rc = subject_open_next(&engine->env, item->id, &one->subject, &one->err);
-        if (rc != RC_OK) {
-            set_back(engine, item, &one->err, rc == RC_CORRUPT ? RC_PERM : rc, now_ns);
-            continue;
-        }
-        const struct view *view = &one->subject.view;
-        bool may_go = view->state == STATE_SENDING ||
-                      (view->state == STATE_EXTRACTING && view->is_extracted && !view->is_held) ||
-                      (view->state == STATE_EXTRACTION_TO_APPROVE && !view->is_held &&
-                       view->steps[STEP_EXTRACTION].status == STEP_STATUS_APPROVED);
-        if (!may_go) {
-            item->state = view->state;
-            subject_close(&one->subject);
-            item_wake(engine, item);
-            continue;
-        }
-        items[count++] = item;
-    }
-    return count;
-}
-
-/* What ends with the hand-over ends in the same group: the lines, one sync, the moves to done/. */
-static void end_group(struct engine *engine, struct hand_over *group, struct item **items,
-                      size_t count, int64_t now_ns)
-{
-    struct err err = {{0}};
-    bool is_any = false;
-    for (size_t i = 0; i < count; i++) {
-        struct hand_over *one = &group[i];
-        items[i]->state = one->subject.view.state;
-        items[i]->due_ns = settle_due(&one->subject);
-        if (one->rc == RC_OK && items[i]->due_ns <= now_ns) {
-            one->rc = settle_say(&one->subject, EVENT_FINISHED, settle_reason(&one->subject),
-                                 now_ns, &one->err);
-            is_any = is_any || one->rc == RC_OK;
-        }
-    }
-    enum rc rc = is_any ? spool_sync(engine->env.spool, &err) : RC_OK;
-    if (rc != RC_OK) {
-        engine_fail(engine, rc, &err, "sync", NULL);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct hand_over *one = &group[i];
-        if (one->rc == RC_OK) {
-            one->rc = subject_move(&engine->env, &one->subject, &one->err);
-            items[i]->state = one->subject.view.state;
-        }
-        if (one->rc == RC_PERM && items[i]->state == STATE_FAILED) {
-            log_event(LOG_LEVEL_ERROR, "hand-over-failed", items[i]->id, "reason=\"%s\"",
-                      one->err.text);
-            due_forget(engine, items[i]);
-        } else if (one->rc != RC_OK && !state_is_terminal(items[i]->state)) {
-            set_back(engine, items[i], &one->err, one->rc, now_ns);
-        } else if (one->rc != RC_OK) {
-            item_wake(engine, items[i]); /* its line is there, its place is not */
-        } else if (state_is_terminal(items[i]->state)) {
-            due_forget(engine, items[i]);
-        }
-    }
-}
-
-void due_publish(struct engine *engine, int64_t now_ns)
-{
-    static struct hand_over group[GROUP_MAX];
-    static struct item *items[GROUP_MAX];
-    struct err err = {{0}};
-    if (!group_is_due(engine, engine->publish.count, &engine->publish_since_ns)) {
-        return;
-    }
-    size_t count = open_group(engine, group, items, now_ns);
-    if (count == 0) {
-        return;
-    }
-    enum rc rc = hand_over_group(&engine->env, group, count, now_ns, &err);
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        engine->counters.handed_over += group[i].rc == RC_OK;
-        items[i]->failures = group[i].rc == RC_OK ? 0 : items[i]->failures;
-    }
-    if (rc == RC_OK) {
-        end_group(engine, group, items, count, now_ns);
-    } else {
-        engine_fail(engine, rc, &err, "hand-over", NULL);
-    }
-    for (size_t i = 0; i < count; i++) {
-        subject_close(&group[i].subject);
-    }
-    engine->is_unsynced = true;
 }
 
 /* --- time --- */

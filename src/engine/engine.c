@@ -40,6 +40,8 @@ enum {
 /* The listing is the truth: the doors are looked at at least so often. */
 #define FULL_LOOK_NS (60 * NS_PER_SECOND)
 
+#define UNSYNCED_MAX_NS NS_PER_SECOND
+
 /* `--once` waits for what falls due within so long. */
 #define ONCE_PATIENCE_NS (2 * NS_PER_SECOND)
 
@@ -333,8 +335,8 @@ static enum rc open_parts(struct engine *engine, struct err *err)
     rc = rc == RC_OK ? loop_open(&engine->loop, err) : rc;
     rc = rc == RC_OK ? loop_signals(engine->loop, on_signal, engine, err) : rc;
     rc = rc == RC_OK ? crew_open(engine->loop, workers, engine->lock_fd, &engine->crew, err) : rc;
-    engine->taken_reports = calloc(GROUP_MAX, sizeof *engine->taken_reports);
-    engine->extracted_reports = calloc(GROUP_MAX, sizeof *engine->extracted_reports);
+    engine->taken_reports = calloc(REPORTS_MAX, sizeof *engine->taken_reports);
+    engine->extracted_reports = calloc(REPORTS_MAX, sizeof *engine->extracted_reports);
     if (rc == RC_OK && (engine->taken_reports == NULL || engine->extracted_reports == NULL)) {
         rc = err_set(err, RC_NOMEM, "no memory for reports");
     }
@@ -420,6 +422,20 @@ static void look_at_stock(struct engine *engine, int64_t now_ns)
     }
 }
 
+/* Between the steps of a turn, which wait for the disk: what has ended meanwhile makes room for
+ * what waits for a worker, so that the cores are not idle while a step is. */
+static void keep_busy(struct engine *engine, int64_t now_ns)
+{
+    struct err err = {{0}};
+    enum rc rc = loop_run_once(engine->loop, 0, &err);
+    if (rc != RC_OK) {
+        engine_fail(engine, rc, &err, "wait", NULL);
+    }
+    if (engine->fatal == RC_OK && !engine->is_stopping) {
+        works_start(engine, now_ns);
+    }
+}
+
 static void turn(struct engine *engine)
 {
     int64_t now_ns = clock_now_ns();
@@ -427,7 +443,8 @@ static void turn(struct engine *engine)
         reload(engine);
     }
     look_at_stock(engine, now_ns);
-    works_commit(engine, now_ns);
+    keep_busy(engine, now_ns);
+    steps_run(engine, now_ns);
     proofs_commit(engine, now_ns);
     sends_commit(engine, now_ns);
     receipts_turn(engine, now_ns);
@@ -435,9 +452,6 @@ static void turn(struct engine *engine)
     doors_scan_approved(engine, now_ns);
     doors_scan_inbox(engine, now_ns);
     due_advance(engine, now_ns);
-    if (engine->fatal == RC_OK) {
-        due_publish(engine, now_ns);
-    }
     if (engine->fatal == RC_OK && !engine->is_stopping) {
         works_start(engine, now_ns);
         proofs_start(engine, now_ns);
@@ -448,12 +462,14 @@ static void turn(struct engine *engine)
     status_write(engine, STATUS_IN_TURN);
 }
 
-/* Lines that nothing outside depends on share one sync when there is nothing better to do. */
+/* Lines that nothing outside depends on share the syncs of the next groups, or one of their own
+ * when there is nothing better to do, or when those do not come. */
 static void sync_idle(struct engine *engine)
 {
     struct err err = {{0}};
     if (engine->is_unsynced && engine->fatal == RC_OK) {
         engine->is_unsynced = false;
+        engine->synced_ns = clock_monotonic_ns();
         enum rc rc = spool_sync(engine->env.spool, &err);
         if (rc != RC_OK) {
             engine_fail(engine, rc, &err, "sync", NULL);
@@ -554,8 +570,11 @@ static void run(struct engine *engine)
         }
         int timeout_ms = wait_ms(engine);
         bool is_idle = timeout_ms > 0 && crew_busy(engine->crew) == 0;
+        bool is_late = clock_monotonic_ns() - engine->synced_ns > UNSYNCED_MAX_NS;
         if (timeout_ms > 0) {
-            sync_idle(engine);
+            if (is_idle || is_late) {
+                sync_idle(engine);
+            }
             status_write(engine, is_idle ? STATUS_AT_REST : STATUS_IN_TURN);
         }
         if (purge_originals(engine, is_idle)) {

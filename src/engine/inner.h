@@ -3,7 +3,8 @@
  *
  *     engine.c  start, recovery, the turn, the end
  *     doors.c   inbox and approved: what was dropped
- *     works.c   batches for intake and extract workers, and what they report
+ *     works.c   batches for intake and extract workers
+ *     steps.c   what they reported, and what goes out: in groups that share syncs
  *     proofs.c  workers that make the lists of proofs
  *     feedback.c  outbox/feedback: what came back of messages
  *     sends.c   send workers, and what becomes of them
@@ -25,13 +26,16 @@
 #include "stage/take_in.h"
 
 enum {
-    GROUP_MAX = 256,       /* deliveries that share the syncs of a step */
+    GROUP_MAX = 256, /* deliveries that share the syncs of a step */
+    REPORTS_MAX = GROUP_MAX + (int)CREW_WORKERS_MAX * (int)CREW_JOBS_MAX, /* no worker is started
+                              beside GROUP_MAX that wait */
     EXTRACT_BACKLOG = 256, /* so many wait for a worker: drops get one worker at most, so that what
                               is begun goes out first, and is still open (stage/shelf.h) */
-    DROPS_MAX =
-        20000,      /* found by one scan and waiting for a worker; the rest is found by the next */
-    DEATHS_MAX = 3, /* workers that one drop or delivery may cost before it is set aside */
+    DROPS_MAX = 240,  /* found by one scan and waiting for a worker: the next scan, which finds the
+                         rest, goes on beside workers */
+    DEATHS_MAX = 3,   /* workers that one drop or delivery may cost before it is set aside */
     RETIRED_MAX = 64, /* configurations that a worker's job still speaks of */
+    FIRST_JOBS = 12, /* of a worker that is alone: it begins soon, and the next is made beside it */
     INTAKE_BATCH_BYTES = 8 << 20,
     EXTRACT_BATCH_BYTES = 8 << 20
 };
@@ -42,6 +46,9 @@ enum {
 #define GROUP_PATIENCE_NS (20 * INT64_C(1000000))
 #define GROUP_MANY 32
 #define GROUP_MANY_PATIENCE_NS (100 * INT64_C(1000000))
+
+#define LATER_PAUSE_NS (1 * NS_PER_SECOND) /* after a fault of the world */
+#define BUSY_PAUSE_NS (NS_PER_SECOND / 10) /* while somebody else has the delivery */
 
 /* A complete drop, waiting for a worker. */
 struct waiting_drop {
@@ -96,18 +103,19 @@ struct engine {
     int64_t extract_since_ns;
     int64_t full_look_ns; /* monotonic: when the doors were last looked at without being told */
 
-    struct take_in *taken[GROUP_MAX]; /* reported, to be committed */
+    struct take_in *taken[REPORTS_MAX]; /* reported, to be committed */
     struct stage_report *taken_reports;
     size_t taken_count;
-    struct extract *extracted[GROUP_MAX];
+    struct extract *extracted[REPORTS_MAX];
     struct stage_report *extracted_reports;
     size_t extracted_count;
 
     struct crew_kind intake_kind;
     struct crew_kind extract_kind;
     struct counters counters;
-    size_t originals; /* that were taken and wait in run/intake to be taken apart */
-    bool is_unsynced; /* lines that nothing outside depends on are not on disk yet */
+    size_t originals;  /* that were taken and wait in run/intake to be taken apart */
+    bool is_unsynced;  /* lines that nothing outside depends on are not on disk yet */
+    int64_t synced_ns; /* monotonic: the last sync */
     bool is_stopping;
     bool is_reload_wanted;
     int64_t quiet_since_ns; /* monotonic: only listeners are left of `--once`; 0: more is */
@@ -143,13 +151,19 @@ void doors_release(struct engine *engine);
 /* works.c */
 void works_open(struct engine *engine);
 void works_start(struct engine *engine, int64_t now_ns);
-void works_commit(struct engine *engine, int64_t now_ns);
 void works_release(struct engine *engine);
+/* works_has - a worker has the delivery of this id, or it is in a step of this turn */
+bool works_has(const struct engine *engine, const char *id);
+/* works_look_at_inbox - at this time (wall clock), or before */
+void works_look_at_inbox(struct engine *engine, int64_t at_ns);
 void works_add_fd(struct crew_batch *batch, int fd);
 void works_add_dir(struct crew_batch *batch, int dirfd, enum worker_access access);
 /* works_open_lists - of who is not to be contacted, for the next worker; lists_close() once it is
  * forked */
 void works_open_lists(struct engine *engine, struct crew_batch *batch);
+
+/* steps.c */
+void steps_run(struct engine *engine, int64_t now_ns);
 
 /* proofs.c */
 enum rc proofs_open(struct engine *engine, struct err *err) MUST_CHECK;
@@ -205,8 +219,10 @@ void sends_release(struct engine *engine);
 
 /* due.c */
 void due_advance(struct engine *engine, int64_t now_ns);
-void due_publish(struct engine *engine, int64_t now_ns);
 int64_t due_next_ns(struct engine *engine);
+/* due_set_back - later, because the world was in the way */
+void due_set_back(struct engine *engine, struct item *item, const struct err *err, enum rc rc,
+                  int64_t now_ns);
 /* due_forget - it has ended: counted, logged, no item any more */
 void due_forget(struct engine *engine, struct item *item);
 bool due_window_is_open(const struct engine *engine, int64_t now_ns);

@@ -8,16 +8,10 @@
 #include "sys/fs.h"
 #include "sys/log.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DEATH_PAUSE_NS (2 * NS_PER_SECOND)
-#define BUSY_PAUSE_NS (NS_PER_SECOND / 10)
-#define LATER_PAUSE_NS (1 * NS_PER_SECOND)
-
-static void commit_taken(struct engine *engine, int64_t now_ns);
-static void commit_extracted(struct engine *engine, int64_t now_ns);
 
 /* --- in the worker --- */
 
@@ -36,9 +30,7 @@ static void run_extract(void *ctx, struct stage_report *report, struct progress_
 static void on_taken(void *owner, void *ctx, const struct stage_report *report)
 {
     struct engine *engine = owner;
-    if (engine->taken_count == GROUP_MAX) {
-        commit_taken(engine, clock_now_ns());
-    }
+    assert(engine->taken_count < REPORTS_MAX);
     engine->taken[engine->taken_count] = ctx;
     engine->taken_reports[engine->taken_count++] = *report;
 }
@@ -46,9 +38,7 @@ static void on_taken(void *owner, void *ctx, const struct stage_report *report)
 static void on_extracted(void *owner, void *ctx, const struct stage_report *report)
 {
     struct engine *engine = owner;
-    if (engine->extracted_count == GROUP_MAX) {
-        commit_extracted(engine, clock_now_ns());
-    }
+    assert(engine->extracted_count < REPORTS_MAX);
     engine->extracted[engine->extracted_count] = ctx;
     engine->extracted_reports[engine->extracted_count++] = *report;
 }
@@ -99,15 +89,14 @@ static void drop_waiting(struct waiting_drop *waiting)
     free(waiting);
 }
 
-static void look_at_inbox_in(struct engine *engine, int64_t at_ns)
+void works_look_at_inbox(struct engine *engine, int64_t at_ns)
 {
     if (at_ns < engine->inbox_look_ns) {
         engine->inbox_look_ns = at_ns;
     }
 }
 
-/* A worker has the delivery of this id, or its report is being booked. */
-static bool is_at_work(const struct engine *engine, const char *id)
+bool works_has(const struct engine *engine, const char *id)
 {
     const struct item *item = items_find(engine->items, id);
     return item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK);
@@ -123,10 +112,10 @@ static struct take_in *begin_drop(struct engine *engine, const struct drop *drop
     if (is_being_taken) {
         mark->is_unfinished = true;
     }
-    if (is_being_taken || is_at_work(engine, drop->id)) {
+    if (is_being_taken || works_has(engine, drop->id)) {
         /* A second drop of the id, or a revision, waits until the worker is done with the first. */
         engine->is_inbox_retrying = true;
-        look_at_inbox_in(engine, now_ns + BUSY_PAUSE_NS);
+        works_look_at_inbox(engine, now_ns + BUSY_PAUSE_NS);
         return NULL;
     }
     enum rc rc = take_in_begin(&engine->env, drop, &take, &err);
@@ -140,7 +129,7 @@ static struct take_in *begin_drop(struct engine *engine, const struct drop *drop
         err = own;
     }
     if (rc != RC_OK && rc != RC_GONE) {
-        look_at_inbox_in(engine, now_ns + LATER_PAUSE_NS);
+        works_look_at_inbox(engine, now_ns + LATER_PAUSE_NS);
         engine_fail(engine, rc, &err, "take-in", drop->id);
     }
     return take;
@@ -182,13 +171,20 @@ void works_open_lists(struct engine *engine, struct crew_batch *batch)
     }
 }
 
+/* Jobs of the next batch, at most. */
+static size_t jobs_max(const struct engine *engine)
+{
+    return crew_busy(engine->crew) == 0 ? FIRST_JOBS : CREW_JOBS_MAX;
+}
+
 static void start_intake(struct engine *engine, int64_t now_ns)
 {
     static struct crew_batch batch;
+    const size_t max = jobs_max(engine);
     batch.kind = &engine->intake_kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
     uint64_t bytes = 0;
-    while (engine->drops != NULL && batch.job_count < CREW_JOBS_MAX &&
+    while (engine->drops != NULL && batch.job_count < max &&
            batch.dir_count + 2 <= WORKER_DIRS_MAX &&
            (batch.job_count == 0 || bytes + engine->drops->drop.size_bytes <= INTAKE_BATCH_BYTES) &&
            batch.keep_count + DROP_FILES_MAX + LISTS_FDS < CREW_FDS_MAX) {
@@ -232,7 +228,7 @@ static void start_intake(struct engine *engine, int64_t now_ns)
         }
     }
     if (rc != RC_OK) {
-        look_at_inbox_in(engine, now_ns + LATER_PAUSE_NS);
+        works_look_at_inbox(engine, now_ns + LATER_PAUSE_NS);
         engine_fail(engine, rc, &err, "intake-worker", NULL);
     }
 }
@@ -240,10 +236,11 @@ static void start_intake(struct engine *engine, int64_t now_ns)
 static void start_extract(struct engine *engine, int64_t now_ns)
 {
     static struct crew_batch batch;
+    const size_t max = jobs_max(engine);
     batch.kind = &engine->extract_kind;
     batch.job_count = batch.dir_count = batch.keep_count = 0;
     uint64_t bytes = 0;
-    while (engine->extract.first != NULL && batch.job_count < CREW_JOBS_MAX &&
+    while (engine->extract.first != NULL && batch.job_count < max &&
            (batch.job_count == 0 ||
             bytes + engine->extract.first->weight_bytes <= EXTRACT_BATCH_BYTES)) {
         struct item *item = queue_take(&engine->extract);
@@ -314,207 +311,14 @@ void works_start(struct engine *engine, int64_t now_ns)
             return;
         }
     }
-    while (group_is_due(engine, engine->extract.count * 2, &engine->extract_since_ns) &&
+    while (engine->extracted_count < GROUP_MAX &&
+           group_is_due(engine, engine->extract.count * 2, &engine->extract_since_ns) &&
            crew_has_room(engine->crew, &engine->extract_kind)) {
         size_t before = crew_busy(engine->crew);
         start_extract(engine, now_ns);
         if (crew_busy(engine->crew) == before && engine->extract.first != NULL) {
             return; /* no worker to be had */
         }
-    }
-}
-
-/* --- commits --- */
-
-static void after_take_in(struct engine *engine, struct take_in *take,
-                          const struct stage_report *report, int64_t now_ns)
-{
-    struct item *mark = items_find(engine->intaking, take->id);
-    if (take->result == TAKE_IN_LATER && mark != NULL) {
-        mark->work = WORK_NONE;
-        mark->failures += report->outcome != REPORT_NOT_RUN;
-        if (report->outcome == REPORT_DIED && mark->failures >= DEATHS_MAX) {
-            struct err err = {{0}};
-            enum rc rc =
-                take_in_refuse(&engine->env, spool_dir(engine->env.spool, SPOOL_INBOX), take->name,
-                               "reading it ended the reader three times; send it to "
-                               "the makers of postroom, and drop it in another form",
-                               &err);
-            engine->counters.refused += rc == RC_OK;
-            items_remove(engine->intaking, mark);
-            return;
-        }
-        bool is_at_once = report->outcome == REPORT_NOT_RUN;
-        mark->due_ns = now_ns + (is_at_once ? BUSY_PAUSE_NS : DEATH_PAUSE_NS);
-        look_at_inbox_in(engine, mark->due_ns);
-        if (!is_at_once) {
-            log_event(LOG_LEVEL_WARNING, "take-in-later", take->id, "reason=\"%s\"",
-                      buf_text(&take->text));
-        }
-        return;
-    }
-    if (mark != NULL) {
-        if (mark->is_unfinished) {
-            look_at_inbox_in(engine, now_ns);
-        }
-        items_remove(engine->intaking, mark);
-    }
-    engine->counters.taken += take->result == TAKE_IN_TAKEN;
-    engine->originals += take->result == TAKE_IN_TAKEN && !take->has_changed;
-    if (take->result == TAKE_IN_TAKEN && take->has_changed) {
-        look_at_inbox_in(engine, now_ns);
-    }
-    engine->counters.refused += take->result == TAKE_IN_REFUSED;
-    if (take->result == TAKE_IN_TAKEN) {
-        (void)item_at(engine, take->id, take->state);
-    }
-}
-
-/* A revision whose delivery a worker has got meanwhile is read again when that worker is done. */
-static void put_busy_off(struct engine *engine, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (is_at_work(engine, engine->taken[i]->id)) {
-            engine->taken_reports[i].outcome = REPORT_NOT_RUN;
-        }
-    }
-}
-
-static void commit_taken(struct engine *engine, int64_t now_ns)
-{
-    if (engine->fatal != RC_OK) {
-        works_release(engine);
-        return;
-    }
-    struct err err = {{0}};
-    size_t count = engine->taken_count;
-    engine->taken_count = 0;
-    put_busy_off(engine, count);
-    enum rc rc = take_in_commit(engine->taken, engine->taken_reports, count, now_ns, &err);
-    for (size_t i = 0; i < count; i++) {
-        if (rc == RC_OK) {
-            after_take_in(engine, engine->taken[i], &engine->taken_reports[i], now_ns);
-        }
-        take_in_release(engine->taken[i]);
-    }
-    if (rc != RC_OK) {
-        engine_fail(engine, rc, &err, "take-in", NULL);
-    }
-}
-
-/* A crash left whole extractions: they join the group as if a worker had just reported them. */
-static void add_recovered(struct engine *engine, int64_t now_ns)
-{
-    while (engine->extracted_count < GROUP_MAX && engine->book.first != NULL) {
-        struct item *item = queue_take(&engine->book);
-        struct err err = {{0}};
-        struct extract *extract = NULL;
-        item->work = WORK_NONE;
-        enum rc rc = extract_begin(&engine->env, item->id, now_ns, &extract, &err);
-        if (rc != RC_OK) {
-            item->due_ns = now_ns + LATER_PAUSE_NS;
-            engine_fail(engine, rc == RC_CORRUPT ? RC_PERM : rc, &err, "book", item->id);
-            continue;
-        }
-        item->work = WORK_IN_FLIGHT;
-        engine->extracted[engine->extracted_count] = extract;
-        memset(&engine->extracted_reports[engine->extracted_count], 0, sizeof(struct stage_report));
-        engine->extracted_reports[engine->extracted_count++].outcome = REPORT_DONE;
-    }
-}
-
-static void after_extract(struct engine *engine, struct extract *extract,
-                          const struct stage_report *report, int64_t now_ns)
-{
-    struct item *item = items_find(engine->items, extract->subject.id);
-    if (item == NULL) {
-        return;
-    }
-    item->work = WORK_NONE;
-    item->state = extract->subject.view.state;
-    if (extract->rc == RC_OK) {
-        item->failures = 0;
-        if (extract->is_published_next && !extract->subject.view.is_held) {
-            item->work = WORK_PUBLISH;
-            queue_put(&engine->publish, item);
-            shelf_put(engine->env.shelf, &extract->subject);
-        } else {
-            item_wake(engine, item);
-        }
-    } else if (extract->rc == RC_PERM) {
-        log_event(LOG_LEVEL_WARNING, "extraction-failed", item->id, "reason=\"%s\"",
-                  extract->err.text);
-        item_wake(engine, item);
-    } else if (report->outcome == REPORT_NOT_RUN) {
-        item_wake(engine, item);
-    } else {
-        item->failures++;
-        item->due_ns =
-            now_ns + (INT64_C(1) << (item->failures < 9 ? item->failures : 9)) * NS_PER_SECOND;
-        log_event(LOG_LEVEL_WARNING, "extraction-later", item->id, "reason=\"%s\"",
-                  extract->err.text);
-    }
-}
-
-/* One entry that cannot be written would hold up its whole group: each is booked alone then. */
-static enum rc book_alone(struct engine *engine, size_t count, int64_t now_ns, struct err *err)
-{
-    enum rc rc = RC_OK;
-    for (size_t i = 0; i < count && rc != RC_IO && rc != RC_CORRUPT; i++) {
-        struct extract *one = engine->extracted[i];
-        struct err own = {{0}};
-        rc = extract_book(&one, &engine->extracted_reports[i], 1, now_ns, &own);
-        if (rc != RC_OK) {
-            one->rc = RC_TEMP;
-            one->err = own;
-            *err = own;
-        }
-    }
-    return rc == RC_IO || rc == RC_CORRUPT ? rc : RC_OK;
-}
-
-static void commit_extracted(struct engine *engine, int64_t now_ns)
-{
-    if (engine->fatal != RC_OK) {
-        works_release(engine);
-        return;
-    }
-    struct err err = {{0}};
-    size_t count = engine->extracted_count;
-    engine->extracted_count = 0;
-    enum rc rc = extract_book(engine->extracted, engine->extracted_reports, count, now_ns, &err);
-    if (rc == RC_PERM || rc == RC_RANGE || rc == RC_EXISTS) {
-        rc = book_alone(engine, count, now_ns, &err);
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct extract *extract = engine->extracted[i];
-        if (rc == RC_OK) {
-            after_extract(engine, extract, &engine->extracted_reports[i], now_ns);
-        } else {
-            struct item *item = items_find(engine->items, extract->subject.id);
-            if (item != NULL) {
-                item->work = WORK_NONE;
-                item->due_ns = now_ns + LATER_PAUSE_NS;
-            }
-        }
-        extract_release(extract);
-    }
-    engine->is_unsynced = true;
-    if (rc != RC_OK) {
-        engine_fail(engine, rc, &err, "book", NULL);
-    }
-}
-
-void works_commit(struct engine *engine, int64_t now_ns)
-{
-    add_recovered(engine, now_ns);
-    if (group_is_due(engine, engine->taken_count, &engine->taken_since_ns) &&
-        engine->fatal == RC_OK) {
-        commit_taken(engine, now_ns);
-    }
-    if (group_is_due(engine, engine->extracted_count, &engine->extracted_since_ns) &&
-        engine->fatal == RC_OK) {
-        commit_extracted(engine, now_ns);
     }
 }
 

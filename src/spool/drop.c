@@ -73,14 +73,34 @@ const char *drop_show_name(const char *name, char out[DROP_SHOWN_BYTES])
 
 /* ---- listing ---- */
 
+enum { FILES_FIRST = 8 }; /* room for so many at first: most deliveries have two or three */
+
 struct listing {
     struct drop_files *files;
+    size_t room;
     struct err *err;
 };
 
+/* Room for one more. */
+static bool make_room(struct listing *listing)
+{
+    struct drop_files *files = listing->files;
+    if (files->count < listing->room) {
+        return true;
+    }
+    size_t room = listing->room == 0 ? FILES_FIRST : listing->room * 2;
+    struct drop_file *grown = realloc(files->files, room * sizeof *grown);
+    if (grown == NULL) {
+        return false;
+    }
+    files->files = grown;
+    listing->room = room;
+    return true;
+}
+
 static enum rc add_name(void *ctx, const char *name)
 {
-    const struct listing *listing = ctx;
+    struct listing *listing = ctx;
     struct drop_files *files = listing->files;
     const char *fault = drop_name_fault(name);
     if (fault != NULL) {
@@ -91,9 +111,12 @@ static enum rc add_name(void *ctx, const char *name)
         return err_set(listing->err, RC_RANGE, "more than %d files; pack what belongs together",
                        (int)DROP_FILES_MAX);
     }
+    if (!make_room(listing)) {
+        return err_set(listing->err, RC_NOMEM, "look at a drop: no memory");
+    }
     struct drop_file *file = &files->files[files->count++];
+    *file = (struct drop_file){.fd = -1};
     (void)snprintf(file->name, sizeof file->name, "%s", name);
-    file->fd = -1;
     return RC_OK;
 }
 
@@ -179,7 +202,7 @@ static enum rc open_file(int dirfd, const struct drop_files *files, struct drop_
 
 static enum rc judge(int dirfd, bool must_open, struct drop_files *files, struct err *err)
 {
-    struct listing listing = {files, err};
+    struct listing listing = {files, 0, err};
     struct stat top;
     if (fstat(dirfd, &top) != 0) {
         return sys_err(err, errno, "stat the drop");
@@ -211,10 +234,6 @@ static enum rc judge(int dirfd, bool must_open, struct drop_files *files, struct
 static enum rc examine(int dirfd, bool must_open, struct drop_files *out, struct err *err)
 {
     struct drop_files files = DROP_FILES_EMPTY;
-    files.files = calloc(DROP_FILES_MAX, sizeof *files.files);
-    if (files.files == NULL) {
-        return err_set(err, RC_NOMEM, "look at a drop: no memory");
-    }
     enum rc rc = judge(dirfd, must_open, &files, err);
     if (rc == RC_OK && out != NULL) {
         *out = files;

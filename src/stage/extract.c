@@ -172,14 +172,6 @@ static bool facts_told(const struct stage_report *report, struct extraction_fact
 
 /* --- book --- */
 
-/* One member of a group while it is booked. */
-struct booking {
-    struct extraction_facts facts;
-    uint64_t quantity; /* records and seeds, or their pieces */
-    struct cost_slot slot;
-    bool is_whole; /* extraction/ is there */
-};
-
 /* A worker that could not: its rows break a rule (the delivery fails), or the world was in the way
  * (again later). */
 static enum rc take_bad_report(struct extract *extract, const struct stage_report *report,
@@ -209,48 +201,47 @@ static enum rc publish_inside(struct subject *subject, struct err *err)
 }
 
 /* What a list of recipients says of itself stands in target.json: written before it was whole. */
-static enum rc online_facts_read(int dirfd, struct booking *booking, struct err *err)
+static enum rc online_facts_read(struct extract *extract, struct err *err)
 {
     struct target_facts target;
-    struct extraction_facts *out = &booking->facts;
+    struct extraction_facts *out = &extract->facts;
     *out = (struct extraction_facts){0};
-    enum rc rc = target_read(dirfd, &target, err);
+    enum rc rc = target_read(extract->subject.dirfd, &target, err);
     if (rc == RC_OK) {
         out->rows = target.rows;
         out->records = target.records;
         out->seeds = target.seeds;
-        booking->quantity = target.quantity;
+        extract->quantity = target.quantity;
         target_release(&target);
     }
     return rc;
 }
 
-static enum rc facts_read(const struct subject *subject, struct booking *booking, struct err *err)
+static enum rc facts_read(struct extract *extract, struct err *err)
 {
-    if (subject->order->channel != HOUSE_MAIL) {
-        return online_facts_read(subject->dirfd, booking, err);
+    if (extract->subject.order->channel != HOUSE_MAIL) {
+        return online_facts_read(extract, err);
     }
-    enum rc rc = extraction_facts_read(subject->dirfd, &booking->facts, err);
-    booking->quantity = booking->facts.records + booking->facts.seeds;
+    enum rc rc = extraction_facts_read(extract->subject.dirfd, &extract->facts, err);
+    extract->quantity = extract->facts.records + extract->facts.seeds;
     return rc;
 }
 
 /* Nobody was selected and the delivery wants to end then: no archive, no cost. */
-static bool ends_empty(const struct subject *subject, const struct booking *booking)
+static bool ends_empty(const struct extract *extract)
 {
-    bool is_nothing = subject->order->channel == HOUSE_MAIL
-                          ? booking->facts.archive[0] == '\0'
-                          : booking->facts.records + booking->facts.seeds == 0;
-    return is_nothing ||
-           (booking->facts.records == 0 && subject->order->target.empty != ORDER_EMPTY_SEND);
+    const struct order *order = extract->subject.order;
+    const struct extraction_facts *facts = &extract->facts;
+    bool is_nothing = order->channel == HOUSE_MAIL ? facts->archive[0] == '\0'
+                                                   : facts->records + facts->seeds == 0;
+    return is_nothing || (facts->records == 0 && order->target.empty != ORDER_EMPTY_SEND);
 }
 
-static enum rc put_basis(struct extract *extract, const struct booking *booking,
-                         char digest[SHA256_HEX_BYTES], struct err *err)
+static enum rc put_basis(struct extract *extract, char digest[SHA256_HEX_BYTES], struct err *err)
 {
     struct buf line = BUF_EMPTY;
     int basis = -1;
-    buf_add_format(&line, "%s  %s\n", booking->facts.sha256, booking->facts.archive);
+    buf_add_format(&line, "%s  %s\n", extract->facts.sha256, extract->facts.archive);
     sha256_hex(line.ptr, line.len, digest);
     enum rc rc = fs_make_dir(extract->subject.dirfd, "basis", 0750, extract->env->group_gid, err);
     rc = rc == RC_EXISTS ? RC_OK : rc;
@@ -274,8 +265,8 @@ static void put_receipt(struct journal_writer *writer, const char *key, size_t s
     }
 }
 
-static enum rc say_ends(struct extract *extract, const struct booking *booking,
-                        const struct cost_book *book, int64_t now_ns, struct err *err)
+static enum rc say_ends(struct extract *extract, const struct cost_book *book, int64_t now_ns,
+                        struct err *err)
 {
     struct subject *subject = &extract->subject;
     const struct extract_way *way = extract_way_of(subject->order);
@@ -288,22 +279,22 @@ static enum rc say_ends(struct extract *extract, const struct booking *booking,
     struct journal_writer writer = JOURNAL_WRITER_EMPTY;
     journal_begin(&writer, now_ns, event_name(way->ends), JOURNAL_DAEMON);
     journal_put_u64(&writer, "round", subject->view.extraction_round);
-    journal_put_u64(&writer, "rows", booking->facts.rows);
-    journal_put_u64(&writer, "records", booking->facts.records);
-    journal_put_u64(&writer, "seeds", booking->facts.seeds);
+    journal_put_u64(&writer, "rows", extract->facts.rows);
+    journal_put_u64(&writer, "records", extract->facts.records);
+    journal_put_u64(&writer, "seeds", extract->facts.seeds);
     if (is_mail) {
-        journal_put_text(&writer, "archive", booking->facts.archive);
-        journal_put_text(&writer, "sha256", booking->facts.sha256);
+        journal_put_text(&writer, "archive", extract->facts.archive);
+        journal_put_text(&writer, "sha256", extract->facts.sha256);
     }
-    put_receipt(&writer, "cost", booking->slot.cost, book->cost_receipts);
-    put_receipt(&writer, "stock", booking->slot.stock, book->stock_receipts);
+    put_receipt(&writer, "cost", extract->slot.cost, book->cost_receipts);
+    put_receipt(&writer, "stock", extract->slot.stock, book->stock_receipts);
     if (next != subject->view.state) {
         journal_put_text(&writer, "state", state_name(next));
     }
     rc = journal_end(&writer, err);
     if (rc == RC_OK && next == STATE_EXTRACTION_TO_APPROVE) {
         char digest[SHA256_HEX_BYTES];
-        rc = put_basis(extract, booking, digest, err);
+        rc = put_basis(extract, digest, err);
         journal_begin(&writer, now_ns, event_name(EVENT_OPENED), JOURNAL_DAEMON);
         journal_put_text(&writer, "step", step_name(STEP_EXTRACTION));
         journal_put_text(&writer, "sha256", digest);
@@ -325,81 +316,85 @@ static enum rc end_empty(struct extract *extract, int64_t now_ns, struct err *er
                       "nobody was selected", now_ns, err);
 }
 
-/* The second half, when every extraction/ of the group is on disk: ledgers, then lines. */
-static enum rc book_lines(struct extract **group, struct booking *bookings, size_t count,
-                          int64_t now_ns, struct err *err)
+/* A price that is not valid today: the file cannot go out at an unknown cost. */
+static enum rc price_one(struct extract *extract, struct cost_book *book, int64_t now_ns)
+{
+    const struct subject *subject = &extract->subject;
+    enum rc rc =
+        cost_book_commit(book, extract->env, subject->order, subject->view.extraction_round,
+                         extract->quantity, extract->created_ns, &extract->slot, &extract->err);
+    if (rc == RC_PERM || rc == RC_RANGE) {
+        struct stage_report report = {.outcome = REPORT_PREPARATION_ERROR};
+        (void)snprintf(report.text, sizeof report.text, "%s", extract->err.text);
+        rc = take_bad_report(extract, &report, now_ns, &extract->err);
+    }
+    return rc;
+}
+
+/* Its entries are written, or it has none. */
+static enum rc say_one(struct extract *extract, const struct cost_book *book, int64_t now_ns)
+{
+    const struct subject *subject = &extract->subject;
+    enum rc rc = ends_empty(extract) ? end_empty(extract, now_ns, &extract->err)
+                                     : say_ends(extract, book, now_ns, &extract->err);
+    if (rc == RC_OK) {
+        log_event(LOG_LEVEL_INFO, event_name(extract_way_of(subject->order)->ends), subject->id,
+                  "records=%" PRIu64 " seeds=%" PRIu64 " archive=%s", extract->facts.records,
+                  extract->facts.seeds, extract->facts.archive);
+    }
+    return rc;
+}
+
+void extract_weigh(struct extract **group, const struct stage_report *reports, size_t count,
+                   int64_t now_ns)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct extract *one = group[i];
+        one->rc = reports[i].outcome == REPORT_DONE
+                      ? RC_OK
+                      : take_bad_report(one, &reports[i], now_ns, &one->err);
+    }
+}
+
+void extract_keep(struct extract **group, const struct stage_report *reports, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct extract *one = group[i];
+        if (one->rc != RC_OK) {
+            continue;
+        }
+        one->rc = publish_inside(&one->subject, &one->err);
+        if (one->rc == RC_OK && facts_told(&reports[i], &one->facts)) {
+            one->quantity = reports[i].quantity;
+        } else if (one->rc == RC_OK) {
+            one->rc = facts_read(one, &one->err);
+        }
+        one->is_whole = one->rc == RC_OK;
+    }
+}
+
+enum rc extract_book(struct extract **group, size_t count, int64_t now_ns, struct err *err)
 {
     struct cost_book book;
-    const struct stage_env *env = group[0]->env;
+    if (count == 0) {
+        return RC_OK;
+    }
     enum rc rc = cost_book_open(count, &book, err);
     if (rc != RC_OK) {
         return rc;
     }
     for (size_t i = 0; i < count; i++) {
-        struct subject *subject = &group[i]->subject;
-        if (!bookings[i].is_whole || ends_empty(subject, &bookings[i])) {
-            continue;
-        }
-        group[i]->rc = cost_book_commit(&book, env, subject->order, subject->view.extraction_round,
-                                        bookings[i].quantity, group[i]->created_ns,
-                                        &bookings[i].slot, &group[i]->err);
-        if (group[i]->rc == RC_PERM || group[i]->rc == RC_RANGE) {
-            /* A price that is not valid today: the file cannot go out at an unknown cost. */
-            struct stage_report report = {.outcome = REPORT_PREPARATION_ERROR};
-            (void)snprintf(report.text, sizeof report.text, "%s", group[i]->err.text);
-            group[i]->rc = take_bad_report(group[i], &report, now_ns, &group[i]->err);
+        group[i]->slot = (struct cost_slot){COST_NO_ENTRY, COST_NO_ENTRY};
+        if (group[i]->is_whole && group[i]->rc == RC_OK && !ends_empty(group[i])) {
+            group[i]->rc = price_one(group[i], &book, now_ns);
         }
     }
-    rc = cost_book_append(&book, env, err);
+    rc = cost_book_append(&book, group[0]->env, err);
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        if (!bookings[i].is_whole || group[i]->rc != RC_OK) {
-            continue;
-        }
-        group[i]->rc = ends_empty(&group[i]->subject, &bookings[i])
-                           ? end_empty(group[i], now_ns, &group[i]->err)
-                           : say_ends(group[i], &bookings[i], &book, now_ns, &group[i]->err);
-        if (group[i]->rc == RC_OK) {
-            log_event(LOG_LEVEL_INFO, event_name(extract_way_of(group[i]->subject.order)->ends),
-                      group[i]->subject.id, "records=%" PRIu64 " seeds=%" PRIu64 " archive=%s",
-                      bookings[i].facts.records, bookings[i].facts.seeds,
-                      bookings[i].facts.archive);
+        if (group[i]->is_whole && group[i]->rc == RC_OK) {
+            group[i]->rc = say_one(group[i], &book, now_ns);
         }
     }
     cost_book_release(&book);
-    return rc;
-}
-
-enum rc extract_book(struct extract **group, const struct stage_report *reports, size_t count,
-                     int64_t now_ns, struct err *err)
-{
-    struct booking *bookings = calloc(count + 1, sizeof *bookings);
-    if (bookings == NULL) {
-        return err_set(err, RC_NOMEM, "no memory to book a group");
-    }
-    bool is_any = false;
-    for (size_t i = 0; i < count; i++) {
-        group[i]->rc = RC_OK;
-        bookings[i].slot = (struct cost_slot){COST_NO_ENTRY, COST_NO_ENTRY};
-        if (reports[i].outcome != REPORT_DONE) {
-            group[i]->rc = take_bad_report(group[i], &reports[i], now_ns, &group[i]->err);
-        }
-        is_any = is_any || group[i]->rc == RC_OK;
-    }
-    const struct stage_env *env = count > 0 ? group[0]->env : NULL;
-    enum rc rc = is_any ? spool_sync(env->spool, err) : RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        if (group[i]->rc == RC_OK) {
-            group[i]->rc = publish_inside(&group[i]->subject, &group[i]->err);
-        }
-        if (group[i]->rc == RC_OK && !facts_told(&reports[i], &bookings[i].facts)) {
-            group[i]->rc = facts_read(&group[i]->subject, &bookings[i], &group[i]->err);
-        } else {
-            bookings[i].quantity = reports[i].quantity;
-        }
-        bookings[i].is_whole = group[i]->rc == RC_OK;
-    }
-    rc = rc == RC_OK && is_any ? spool_sync(env->spool, err) : rc;
-    rc = rc == RC_OK && is_any ? book_lines(group, bookings, count, now_ns, err) : rc;
-    free(bookings);
     return rc;
 }

@@ -3,7 +3,8 @@
  *
  *     begin (daemon)  line `extracting`, place extract/
  *     work  (worker)  extraction.tmp/: archive, .sha256, manifest; excluded.csv
- *     book  (daemon)  for a group: sync, rename to extraction/, sync, ledgers, line `extracted`
+ *     weigh, keep, book (daemon)  for a group: sync, rename to extraction/, sync, ledgers, line
+ *                     `extracted`; the syncs are shared with others (engine/steps.c)
  *
  * Online it is the same way with other names: line `sending` and place outbox/deliveries,
  * sending.tmp/ with the list of who gets it, sending/, line `fixed`; then stage/send goes on.
@@ -13,6 +14,7 @@
 #ifndef POSTROOM_STAGE_EXTRACT_H
 #define POSTROOM_STAGE_EXTRACT_H
 
+#include "stage/cost.h"
 #include "stage/report.h"
 #include "stage/subject.h"
 #include "sys/progress.h"
@@ -30,13 +32,25 @@ struct extract_way {
 /* extract_way_of - of an order's channel; never NULL */
 const struct extract_way *extract_way_of(const struct order *order);
 
+/* What extraction/ says of itself, read back from its manifest. */
+struct extraction_facts {
+    uint64_t rows, records, seeds;
+    char archive[REPORT_ARCHIVE_BYTES]; /* "": none was made */
+    char sha256[SHA256_HEX_BYTES];      /* of the archive; "" */
+};
+
 struct extract {
     const struct stage_env *env;
     struct subject subject;
     int64_t created_ns; /* the moment at which the rows are fixed */
     struct ledger_head cost_head;
     struct ledger_head stock_head;
-    /* after book */
+    /* while it is booked */
+    struct extraction_facts facts;
+    uint64_t quantity; /* records and seeds, or their pieces */
+    struct cost_slot slot;
+    bool is_whole; /* extraction/ is there */
+    /* after extract_book */
     enum rc rc;
     struct err err;
     bool is_published_next; /* mail, approved or not to be approved: hand it over */
@@ -54,24 +68,30 @@ enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_n
 void extract_work(struct extract *extract, struct stage_report *report, struct progress_cell *cell);
 
 /*
- * extract_book - settle a group whose workers are done (or which a crash left with a whole
- * extraction/)
+ * extract_weigh - begin to settle a group whose workers are done (or which a crash left with a
+ * whole extraction/): those that could not are told so in their journals
+ *
+ * Sets rc and err of each: RC_OK it goes on; RC_PERM it failed, a line says why, its state is
+ * preparation-error; others: later. Then sync the spool, and extract_keep().
+ */
+void extract_weigh(struct extract **group, const struct stage_report *reports, size_t count,
+                   int64_t now_ns);
+
+/* extract_keep - what is on disk gets its name, extraction/; then sync the spool, and
+ * extract_book() */
+void extract_keep(struct extract **group, const struct stage_report *reports, size_t count);
+
+/*
+ * extract_book - ledger entries of those that go on, in one append, then their lines
  *
  * Sets rc and err of each: RC_OK its state moved on (subject.view.state); RC_PERM it failed, a line
  * says why, its state is preparation-error or failed; others: later. Returns RC_OK; RC_IO stop;
- * RC_TEMP, RC_NOMEM nothing was booked.
+ * others: nothing was booked of those whose rc is RC_OK.
  */
-enum rc extract_book(struct extract **group, const struct stage_report *reports, size_t count,
-                     int64_t now_ns, struct err *err) MUST_CHECK;
+enum rc extract_book(struct extract **group, size_t count, int64_t now_ns,
+                     struct err *err) MUST_CHECK;
 
 void extract_release(struct extract *extract);
-
-/* What extraction/ says of itself, read back from its manifest. */
-struct extraction_facts {
-    uint64_t rows, records, seeds;
-    char archive[REPORT_ARCHIVE_BYTES]; /* "": none was made */
-    char sha256[SHA256_HEX_BYTES];      /* of the archive; "" */
-};
 
 /* extraction_facts_read - of mail. RC_OK; RC_GONE there is no extraction/; RC_CORRUPT; RC_TEMP;
  * RC_NOMEM */

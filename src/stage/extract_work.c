@@ -12,14 +12,27 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
+
+enum {
+    EXCLUDED_ROWS_MAX = 10000 /* of a delivery whose list is kept in memory first: 3 MiB at most */
+};
+
+/* Nearly always the list is the one of the count: that of a small delivery becomes a file only
+ * where it is not. A file that is made and removed again costs as much as one that stays. */
+static bool keeps_in_memory(const struct extract *extract)
+{
+    return extract->subject.view.rows <= EXCLUDED_ROWS_MAX;
+}
 
 static enum rc open_output(struct extract *extract, int *out_dirfd, int *out_excluded,
                            struct err *err)
 {
-    int dirfd = extract->subject.dirfd;
     const char *name = extract_way_of(extract->subject.order)->temporary;
-    enum rc rc = fs_make_dir(dirfd, name, 0750, -1, err);
-    rc = rc == RC_OK ? fs_open_dir(dirfd, name, out_dirfd, err) : rc;
+    enum rc rc = fs_make_open_dir(extract->subject.dirfd, name, 0750, -1, out_dirfd, err);
+    if (rc == RC_OK && keeps_in_memory(extract)) {
+        return fs_open_memory(EXCLUDED_FILE, out_excluded, err);
+    }
     /* Beside the archive while it is made; it takes the place of the count's list when all is done.
      */
     return rc == RC_OK ? fs_create(*out_dirfd, EXCLUDED_FILE, 0600, out_excluded, err) : rc;
@@ -122,16 +135,41 @@ static enum rc write_target(struct extract *extract, const struct selection *sel
     return rc;
 }
 
+/* The list that was kept in memory becomes a file beside the archive. */
+static enum rc write_excluded(int excluded, int out_dirfd, struct err *err)
+{
+    int fd = -1;
+    if (lseek(excluded, 0, SEEK_SET) != 0) {
+        return err_set(err, RC_TEMP, "%s: cannot be read again", EXCLUDED_FILE);
+    }
+    enum rc rc = fs_create(out_dirfd, EXCLUDED_FILE, 0600, &fd, err);
+    rc = rc == RC_OK ? fs_copy_fd(excluded, fd, UINT64_MAX, NULL, NULL, err) : rc;
+    rc = rc == RC_OK ? fs_close(&fd, err) : rc;
+    fs_drop(&fd);
+    return rc;
+}
+
 /*
  * The list takes the place of the count's, unless it is the same, as it mostly is: ext4 writes a
  * file out at once when it is renamed over another (auto_da_alloc), before the group's sync.
  */
-static enum rc put_excluded(const struct extract *extract, int out_dirfd, struct err *err)
+static enum rc put_excluded(const struct extract *extract, int *excluded, int out_dirfd,
+                            struct err *err)
 {
     int dirfd = extract->subject.dirfd;
-    return fs_same_bytes(out_dirfd, EXCLUDED_FILE, dirfd, EXCLUDED_FILE)
-               ? fs_remove(out_dirfd, EXCLUDED_FILE, err)
-               : fs_move_replace(out_dirfd, EXCLUDED_FILE, dirfd, EXCLUDED_FILE, err);
+    bool is_same = fs_same_as(*excluded, dirfd, EXCLUDED_FILE);
+    enum rc rc = RC_OK;
+    if (!keeps_in_memory(extract)) {
+        rc = fs_close(excluded, err);
+        if (rc == RC_OK && is_same) {
+            return fs_remove(out_dirfd, EXCLUDED_FILE, err);
+        }
+    } else if (!is_same) {
+        rc = write_excluded(*excluded, out_dirfd, err);
+    }
+    return rc == RC_OK && !is_same
+               ? fs_move_replace(out_dirfd, EXCLUDED_FILE, dirfd, EXCLUDED_FILE, err)
+               : rc;
 }
 
 static enum rc extract_all(struct extract *extract, struct stage_report *report,
@@ -158,13 +196,12 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     report->records = counts.records;
     report->seeds = counts.seeds;
     report->quantity = counts.records + counts.seeds;
-    rc = rc == RC_OK ? fs_close(&excluded, err) : rc;
     if (rc == RC_OK) {
         rc = selection.extraction != NULL
                  ? write_archive(extract, &selection, &counts, out_dirfd, report, err)
                  : write_list(&selection, out_dirfd, &report->quantity, err);
     }
-    rc = rc == RC_OK ? put_excluded(extract, out_dirfd, err) : rc;
+    rc = rc == RC_OK ? put_excluded(extract, &excluded, out_dirfd, err) : rc;
     rc = rc == RC_OK ? write_target(extract, &selection, &counts, report->quantity, out_dirfd, err)
                      : rc;
     selection_close(&selection);

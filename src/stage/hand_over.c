@@ -219,8 +219,7 @@ enum rc hand_over_recall(const struct stage_env *env, struct subject *subject, s
     return rc;
 }
 
-static enum rc say_handed_over(const struct stage_env *env, struct subject *subject, int64_t now_ns,
-                               struct err *err)
+static enum rc say_handed_over(struct subject *subject, int64_t now_ns, struct err *err)
 {
     enum delivery_state next = STATE_NONE;
     enum rc rc = subject_next(subject, EVENT_HANDED_OVER, &next, err);
@@ -236,7 +235,6 @@ static enum rc say_handed_over(const struct stage_env *env, struct subject *subj
         journal_writer_release(&writer);
         return rc;
     }
-    (void)env;
     return subject_say(subject, &writer, err);
 }
 
@@ -254,30 +252,32 @@ static enum rc give_up(const struct stage_env *env, struct subject *subject, int
     return rc;
 }
 
-enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, size_t count,
-                        int64_t now_ns, struct err *err)
+void hand_over_begin(const struct stage_env *env, struct hand_over *group, size_t count,
+                     int64_t now_ns)
 {
-    bool is_any = false;
     for (size_t i = 0; i < count; i++) {
         group[i].rc = go_out(env, &group[i].subject, now_ns, &group[i].err);
-        is_any = is_any || group[i].rc == RC_OK;
     }
-    if (!is_any) {
-        return RC_OK;
-    }
+}
+
+void hand_over_publish(const struct stage_env *env, struct hand_over *group, size_t count)
+{
     struct ways_out ways = {.count = 0};
-    enum rc rc = spool_sync(env->spool, err);
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (group[i].rc == RC_OK) {
             group[i].rc = publish(env, &group[i].subject, &ways, &group[i].err);
         }
     }
     release_ways(&ways);
-    rc = rc == RC_OK ? spool_sync(env->spool, err) : rc;
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+}
+
+enum rc hand_over_end(const struct stage_env *env, struct hand_over *group, size_t count,
+                      int64_t now_ns, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
         struct hand_over *one = &group[i];
         if (one->rc == RC_OK) {
-            one->rc = say_handed_over(env, &one->subject, now_ns, &one->err);
+            one->rc = say_handed_over(&one->subject, now_ns, &one->err);
         } else if (one->rc == RC_EXISTS) {
             one->rc = give_up(env, &one->subject, now_ns, &one->err);
         }
@@ -286,8 +286,8 @@ enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, si
                       one->subject.view.archive);
         } else if (one->rc == RC_IO) {
             *err = one->err;
-            rc = RC_IO;
+            return RC_IO;
         }
     }
-    return rc;
+    return RC_OK;
 }

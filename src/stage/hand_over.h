@@ -17,14 +17,23 @@ struct hand_over {
 };
 
 /*
- * hand_over_group - publish the archives of a group: state `sending`, place outbox/deliveries,
- * sync, pickup, sync, line
+ * hand_over_begin - state `sending` and place outbox/deliveries, for a group
  *
  * Each comes with state extracting (extracted, not to be approved), extraction-to-approve
- * (approved) or sending (a crash was between). Sets rc and err of each. Returns RC_OK; RC_IO stop.
+ * (approved) or sending (a crash was between). Sets rc and err of each, as the next steps do for
+ * those whose rc is RC_OK. Then sync the spool, and hand_over_publish().
  */
-enum rc hand_over_group(const struct stage_env *env, struct hand_over *group, size_t count,
-                        int64_t now_ns, struct err *err) MUST_CHECK;
+void hand_over_begin(const struct stage_env *env, struct hand_over *group, size_t count,
+                     int64_t now_ns);
+
+/* hand_over_publish - what lies beside the archives, and the archives, into pickup/; then sync the
+ * spool, and hand_over_end() */
+void hand_over_publish(const struct stage_env *env, struct hand_over *group, size_t count);
+
+/* hand_over_end - the line of each whose archive lies in pickup/, on disk; one whose name another's
+ * archive has fails (RC_PERM, state failed). Returns RC_OK; RC_IO stop */
+enum rc hand_over_end(const struct stage_env *env, struct hand_over *group, size_t count,
+                      int64_t now_ns, struct err *err) MUST_CHECK;
 
 /*
  * hand_over_recall - take an archive back from pickup/ into the delivery, and what lies beside it

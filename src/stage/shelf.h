@@ -13,7 +13,7 @@
 
 #include "stage/subject.h"
 
-enum { SHELF_SETS = 128, SHELF_WAYS = 4 }; /* each delivery: a descriptor and some 40 KiB */
+enum { SHELF_SETS = 128, SHELF_WAYS = 4 }; /* each delivery: a descriptor and some 20 KiB */
 
 struct shelf;
 

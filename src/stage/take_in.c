@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,11 @@
 /* Originals that were taken, waiting in run/intake to be taken apart. */
 #define TAKEN_PREFIX ".taken-"
 
-enum { PURGE_NAMES_MAX = 1 << 22 };
+enum {
+    PURGE_NAMES_MAX = 1 << 22,
+    PURGE_HELPERS = 3 /* beside the daemon itself: a file that is removed mostly waits for the disk,
+                         which gives its blocks back (`discard`) */
+};
 
 /* One delivery's files together: more than any list of recipients of today (a billion rows). */
 #define TAKE_IN_BYTES_MAX (UINT64_C(256) << 30)
@@ -128,14 +133,17 @@ static enum rc open_source(struct take_in *take, const struct drop *drop, struct
 static enum rc make_staging(struct take_in *take, struct err *err)
 {
     int intake = spool_dir(take->env->spool, SPOOL_INTAKE);
-    /* What lies there may be a whole old revision that met a full disk on its way to revisions/. */
-    enum rc rc = revise_put_away_left(take->env, take->id, err);
-    rc = rc == RC_OK ? fs_remove_tree(intake, take->id, err) : rc;
-    if (rc != RC_OK && rc != RC_GONE) {
+    int64_t gid = take->env->group_gid;
+    enum rc rc = fs_make_open_dir(intake, take->id, 0750, gid, &take->staged_fd, err);
+    if (rc != RC_EXISTS) {
         return rc;
     }
-    rc = fs_make_dir(intake, take->id, 0750, take->env->group_gid, err);
-    return rc == RC_OK ? fs_open_dir(intake, take->id, &take->staged_fd, err) : rc;
+    /* What lies there may be a whole old revision that met a full disk on its way to revisions/. */
+    rc = revise_put_away_left(take->env, take->id, err);
+    rc = rc == RC_OK ? fs_remove_tree(intake, take->id, err) : rc;
+    return rc == RC_OK || rc == RC_GONE
+               ? fs_make_open_dir(intake, take->id, 0750, gid, &take->staged_fd, err)
+               : rc;
 }
 
 enum rc take_in_begin(const struct stage_env *env, const struct drop *drop, struct take_in **out,
@@ -401,31 +409,75 @@ enum rc take_in_finish(const struct stage_env *env, const char *name, const char
     return rc == RC_GONE ? RC_OK : rc;
 }
 
+/* Names of originals, and the next one to take apart: shared by the threads. */
 struct purge {
     int intake;
-    size_t left;
+    size_t max;
+    struct buf names; /* each with its NUL */
+    size_t count;
+    const char *at;
+    pthread_mutex_t lock;
     size_t removed;
 };
 
-static enum rc purge_one(void *ctx, const char *name)
+static enum rc note_original(void *ctx, const char *name)
 {
     struct purge *purge = ctx;
     if (strncmp(name, TAKEN_PREFIX, sizeof TAKEN_PREFIX - 1) != 0) {
         return RC_OK;
     }
-    if (purge->left == 0) {
+    if (purge->count == purge->max) {
         return RC_STATE;
     }
-    purge->left--;
-    purge->removed += fs_remove_tree(purge->intake, name, NULL) == RC_OK;
-    return RC_OK;
+    buf_add(&purge->names, name, strlen(name) + 1);
+    purge->count++;
+    return purge->names.is_failed ? RC_NOMEM : RC_OK;
+}
+
+static void *purge_some(void *ctx)
+{
+    struct purge *purge = ctx;
+    for (;;) {
+        (void)pthread_mutex_lock(&purge->lock);
+        const char *name = purge->count > 0 ? purge->at : NULL;
+        if (name != NULL) {
+            purge->at += strlen(name) + 1;
+            purge->count--;
+        }
+        (void)pthread_mutex_unlock(&purge->lock);
+        if (name == NULL) {
+            return NULL;
+        }
+        if (fs_remove_tree(purge->intake, name, NULL) == RC_OK) {
+            (void)pthread_mutex_lock(&purge->lock);
+            purge->removed++;
+            (void)pthread_mutex_unlock(&purge->lock);
+        }
+    }
 }
 
 size_t take_in_purge(const struct stage_env *env, size_t max)
 {
-    struct purge purge = {spool_dir(env->spool, SPOOL_INTAKE), max, 0};
-    struct err err = {{0}};
-    (void)!fs_each(purge.intake, PURGE_NAMES_MAX, purge_one, &purge, &err);
+    struct purge purge = {.intake = spool_dir(env->spool, SPOOL_INTAKE),
+                          .max = max,
+                          .names = BUF_EMPTY,
+                          .lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t helpers[PURGE_HELPERS];
+    size_t started = 0;
+    (void)!fs_each(purge.intake, PURGE_NAMES_MAX, note_original, &purge, NULL);
+    purge.at = purge.names.ptr;
+    bool is_worth_it = purge.count > PURGE_HELPERS && !purge.names.is_failed;
+    while (is_worth_it && started < PURGE_HELPERS &&
+           pthread_create(&helpers[started], NULL, purge_some, &purge) == 0) {
+        started++;
+    }
+    if (!purge.names.is_failed) {
+        (void)purge_some(&purge);
+    }
+    for (size_t i = 0; i < started; i++) {
+        (void)pthread_join(helpers[i], NULL);
+    }
+    buf_release(&purge.names);
     return purge.removed;
 }
 
@@ -486,14 +538,9 @@ static void hand_on(struct take_in *take)
     take->view = (struct view){.state = take->state};
 }
 
-enum rc take_in_commit(struct take_in **group, const struct stage_report *reports, size_t count,
-                       int64_t now_ns, struct err *err)
+enum rc take_in_weigh(struct take_in **group, const struct stage_report *reports, size_t count,
+                      int64_t now_ns, struct err *err)
 {
-    if (count == 0) {
-        return RC_OK;
-    }
-    const struct stage_env *env = group[0]->env;
-    size_t taken = 0;
     for (size_t i = 0; i < count; i++) {
         struct err own = {{0}};
         enum rc rc = weigh(group[i], &reports[i], now_ns, &own);
@@ -504,30 +551,36 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
         if (rc != RC_OK) {
             say(group[i], own.text);
         }
-        taken += group[i]->result == TAKE_IN_TAKEN;
     }
-    enum rc rc = taken > 0 ? spool_sync(env->spool, err) : RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+    return RC_OK;
+}
+
+enum rc take_in_admit(struct take_in **group, size_t count, int64_t now_ns, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
         struct err own = {{0}};
         if (group[i]->result != TAKE_IN_TAKEN) {
             /* What was copied or unpacked of it is not kept. */
-            (void)!fs_remove_tree(spool_dir(env->spool, SPOOL_INTAKE), group[i]->id, &own);
+            const struct spool *spool = group[i]->env->spool;
+            (void)!fs_remove_tree(spool_dir(spool, SPOOL_INTAKE), group[i]->id, &own);
             continue;
         }
-        enum rc own_rc = admit(group[i], now_ns, &own);
-        if (own_rc != RC_OK) {
+        enum rc rc = admit(group[i], now_ns, &own);
+        if (rc != RC_OK) {
             group[i]->result = TAKE_IN_LATER;
             say(group[i], own.text);
         }
-        if (own_rc == RC_IO) {
+        if (rc == RC_IO) {
             *err = own;
-            rc = own_rc;
+            return rc;
         }
     }
-    if (rc == RC_OK && taken > 0) {
-        rc = spool_sync(env->spool, err);
-    }
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+    return RC_OK;
+}
+
+void take_in_end(struct take_in **group, const struct stage_report *reports, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         if (group[i]->result == TAKE_IN_TAKEN) {
             remove_original(group[i]);
             hand_on(group[i]);
@@ -537,5 +590,4 @@ enum rc take_in_commit(struct take_in **group, const struct stage_report *report
                       state_name(group[i]->state));
         }
     }
-    return rc;
 }

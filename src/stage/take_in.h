@@ -3,9 +3,10 @@
  *
  *     begin (daemon)   who dropped it, is the id free, its files opened, a staging directory made
  *     work  (worker)   files copied or unpacked, settings read, target counted (stage/prepare.h)
- *     commit (daemon)  journal, one sync, renames, one sync, originals removed: for a group at once
+ *     weigh, admit, end (daemon)  journal, a sync, renames, a sync, originals removed: for a group
+ *                      at once, behind syncs that are shared with others (engine/steps.c)
  *
- * Disk states: docs/SPOOL.md I0 to I3. Until the rename in commit nothing has happened: the drop
+ * Disk states: docs/SPOOL.md I0 to I3. Until the rename of admit nothing has happened: the drop
  * lies in its door.
  */
 #ifndef POSTROOM_STAGE_TAKE_IN_H
@@ -42,9 +43,9 @@ struct take_in {
     uint64_t revision; /* of this drop, from 1 */
     uint64_t size_bytes;
     bool keeps_place;    /* a revision that leaves the extraction alone */
-    struct order *order; /* as frozen; NULL until commit reads it */
+    struct order *order; /* as frozen; NULL until it is weighed */
     struct view view;    /* of its journal, once that is written */
-    /* after commit */
+    /* after take_in_end */
     bool has_changed; /* the original was changed meanwhile: it lies in its door, as the next
                          revision */
     enum take_in_result result;
@@ -70,12 +71,23 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
 void take_in_forked(struct take_in *take);
 
 /*
- * take_in_commit - admit, refuse or leave each of a group by its report
- * Sets result, state and text of each. Returns RC_OK; RC_IO stop; RC_TEMP, RC_NOMEM nothing
- * happened to those whose result is TAKE_IN_LATER.
+ * take_in_weigh - decide by its report what becomes of each of a group; journals of those that are
+ * taken are written. Sets result and text of each.
+ * Returns RC_OK, then sync the spool and take_in_admit(); RC_IO stop
  */
-enum rc take_in_commit(struct take_in **group, const struct stage_report *reports, size_t count,
-                       int64_t now_ns, struct err *err) MUST_CHECK;
+enum rc take_in_weigh(struct take_in **group, const struct stage_report *reports, size_t count,
+                      int64_t now_ns, struct err *err) MUST_CHECK;
+
+/*
+ * take_in_admit - what is taken and on disk gets its place in pending/, or beside what it revises
+ * Sets state of each, and result where it is left for later after all.
+ * Returns RC_OK, then sync the spool and take_in_end(); RC_IO stop
+ */
+enum rc take_in_admit(struct take_in **group, size_t count, int64_t now_ns,
+                      struct err *err) MUST_CHECK;
+
+/* take_in_end - the places are on disk: originals leave their door */
+void take_in_end(struct take_in **group, const struct stage_report *reports, size_t count);
 
 /* take_in_refuse - put a drop into refused/ with its reason; RC_OK, RC_TEMP, RC_IO, RC_GONE */
 enum rc take_in_refuse(const struct stage_env *env, int door, const char *name, const char *reason,

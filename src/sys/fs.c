@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,11 +106,24 @@ enum rc fs_create(int dirfd, const char *name, mode_t mode, int *out_fd, struct 
     if (rc != RC_OK) {
         return rc;
     }
-    if (fchmod(fd, mode) != 0) {
+    struct stat status;
+    /* The umask took something away; else nothing is to be written. */
+    bool is_so = fstat(fd, &status) == 0 && (status.st_mode & 07777) == mode;
+    if (!is_so && fchmod(fd, mode) != 0) {
         rc = sys_err(err, errno, "chmod %s", name);
         fs_drop(&fd);
         (void)sys_calls.unlinkat(dirfd, name, 0);
         return rc;
+    }
+    *out_fd = fd;
+    return RC_OK;
+}
+
+enum rc fs_open_memory(const char *label, int *out_fd, struct err *err)
+{
+    int fd = memfd_create(label, MFD_CLOEXEC);
+    if (fd < 0) {
+        return sys_err(err, errno, "a file in memory");
     }
     *out_fd = fd;
     return RC_OK;
@@ -436,15 +450,13 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
     return rc;
 }
 
-bool fs_same_bytes(int a_dirfd, const char *a, int b_dirfd, const char *b)
+bool fs_same_as(int a_fd, int dirfd, const char *name)
 {
-    int a_fd = -1;
     int b_fd = -1;
     struct stat a_status;
     struct stat b_status;
     char *blocks = malloc((size_t)2 * SAME_BYTES);
-    bool is_same = blocks != NULL && fs_open_regular(a_dirfd, a, &a_fd, NULL) == RC_OK &&
-                   fs_open_regular(b_dirfd, b, &b_fd, NULL) == RC_OK &&
+    bool is_same = blocks != NULL && fs_open_regular(dirfd, name, &b_fd, NULL) == RC_OK &&
                    fstat(a_fd, &a_status) == 0 && fstat(b_fd, &b_status) == 0 &&
                    a_status.st_size == b_status.st_size;
     for (off_t at = 0; is_same && at < a_status.st_size;) {
@@ -454,7 +466,14 @@ bool fs_same_bytes(int a_dirfd, const char *a, int b_dirfd, const char *b)
         at += got;
     }
     free(blocks);
-    fs_drop(&a_fd);
     fs_drop(&b_fd);
+    return is_same;
+}
+
+bool fs_same_bytes(int a_dirfd, const char *a, int b_dirfd, const char *b)
+{
+    int fd = -1;
+    bool is_same = fs_open_regular(a_dirfd, a, &fd, NULL) == RC_OK && fs_same_as(fd, b_dirfd, b);
+    fs_drop(&fd);
     return is_same;
 }

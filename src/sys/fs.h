@@ -63,6 +63,13 @@ enum rc fs_open_regular(int dirfd, const char *name, int *out_fd, struct err *er
 enum rc fs_create(int dirfd, const char *name, mode_t mode, int *out_fd,
                   struct err *err) MUST_CHECK;
 
+/*
+ * fs_open_memory - a file in memory alone, O_RDWR: for what is looked at before it is known whether
+ * a file of it is wanted. `label` is shown by the kernel; only bounded things belong in it.
+ * Returns RC_OK; RC_TEMP; RC_NOMEM
+ */
+enum rc fs_open_memory(const char *label, int *out_fd, struct err *err) MUST_CHECK;
+
 /* fs_open_append - open or make a regular file, O_RDWR | O_APPEND; `mode` counts when it is made */
 enum rc fs_open_append(int dirfd, const char *name, mode_t mode, int *out_fd,
                        struct err *err) MUST_CHECK;
@@ -151,6 +158,9 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
  * one cannot be read. Cost: both are read, unless their sizes differ */
 bool fs_same_bytes(int a_dirfd, const char *a, int b_dirfd, const char *b);
 
+/* fs_same_as - fs_same_bytes of a file that is open for reading, wherever its offset stands */
+bool fs_same_as(int fd, int dirfd, const char *name);
+
 /* fs_reserve - set disk space aside behind the end of a file (its size stays); RC_OK where the file
  * system cannot */
 enum rc fs_reserve(int fd, uint64_t len, struct err *err) MUST_CHECK;
@@ -204,6 +214,10 @@ enum rc fs_remove_tree(int dirfd, const char *name, struct err *err) MUST_CHECK;
  */
 enum rc fs_make_dir(int dirfd, const char *name, mode_t mode, int64_t gid,
                     struct err *err) MUST_CHECK;
+
+/* fs_make_open_dir - fs_make_dir, and the new directory opened for reading */
+enum rc fs_make_open_dir(int dirfd, const char *name, mode_t mode, int64_t gid, int *out_fd,
+                         struct err *err) MUST_CHECK;
 
 /*
  * fs_give - who may read a regular file: exactly `mode`, and a group

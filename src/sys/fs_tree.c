@@ -141,7 +141,15 @@ enum rc fs_remove_tree(int dirfd, const char *name, struct err *err)
 
 /* ---- making ---- */
 
-enum rc fs_make_dir(int dirfd, const char *name, mode_t mode, int64_t gid, struct err *err)
+/* Changed only where it is not so already: a change is written to the disk. */
+static bool has_mode(int fd, mode_t mode)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && (status.st_mode & 07777) == mode;
+}
+
+enum rc fs_make_open_dir(int dirfd, const char *name, mode_t mode, int64_t gid, int *out_fd,
+                         struct err *err)
 {
     if (sys_calls.mkdirat(dirfd, name, mode & 0777) != 0) {
         return sys_err(err, errno, "make directory %s", name);
@@ -152,13 +160,23 @@ enum rc fs_make_dir(int dirfd, const char *name, mode_t mode, int64_t gid, struc
     if (rc == RC_OK && gid >= 0 && fchown(fd, (uid_t)-1, (gid_t)gid) != 0) {
         rc = sys_err(err, errno, "give directory %s to group %lld", name, (long long)gid);
     }
-    if (rc == RC_OK && fchmod(fd, mode) != 0) {
+    if (rc == RC_OK && !has_mode(fd, mode) && fchmod(fd, mode) != 0) {
         rc = sys_err(err, errno, "chmod directory %s", name);
     }
-    fs_drop(&fd);
     if (rc != RC_OK) {
+        fs_drop(&fd);
         (void)sys_calls.unlinkat(dirfd, name, AT_REMOVEDIR);
+        return rc;
     }
+    *out_fd = fd;
+    return RC_OK;
+}
+
+enum rc fs_make_dir(int dirfd, const char *name, mode_t mode, int64_t gid, struct err *err)
+{
+    int fd = -1;
+    enum rc rc = fs_make_open_dir(dirfd, name, mode, gid, &fd, err);
+    fs_drop(&fd);
     return rc;
 }
 

@@ -36,7 +36,7 @@ POINTS = [
     ("removal of the original", RENAME, "inbox", 1, '.taken-d1"'),
     ("line extracting", WRITE, "pending/d1/journal", 2, " extracting "),
     ("move to extract", RENAME, "extract", 1, '/extract>, "d1"'),
-    ("sync of the extraction", SYNC, "", 5, "syncfs"),
+    ("sync of the extraction", SYNC, "", 4, "syncfs"),
     ("extraction whole", RENAME, "extract/d1", 1, '"extraction.tmp"'),
     ("cost line", WRITE, "ledger/cost.journal", 1, "(d1/extraction/1)"),
     ("sync of the cost line", SYNC, "ledger/cost.journal", 1, "fdatasync"),
@@ -374,9 +374,9 @@ class Crash(Killed):
 SENDING_POINTS = [
     ("line sending", WRITE, "pending/e1/journal", 2, " sending "),
     ("move to outbox", RENAME, "outbox/deliveries", 1, '/outbox/deliveries>, "e1"'),
-    ("sync of the list", SYNC, "", 5, "syncfs"),
+    ("sync of the list", SYNC, "", 4, "syncfs"),
     ("list whole", RENAME, "outbox/deliveries/e1", 1, '"sending.tmp"'),
-    ("sync behind it", SYNC, "", 6, "syncfs"),
+    ("sync behind it", SYNC, "", 5, "syncfs"),
     ("cost line", WRITE, "ledger/cost.journal", 1, "(e1/sending/1)"),
     ("sync of the cost line", SYNC, "ledger/cost.journal", 1, "fdatasync"),
     ("line fixed", WRITE, "outbox/deliveries/e1/journal", 1, " fixed "),
@@ -385,7 +385,7 @@ SENDING_POINTS = [
     ("reversal", WRITE, "ledger/cost.journal", 2, "(e1/sending/1/reversed)"),
     ("what was spent", WRITE, "ledger/cost.journal", 3, "(e1/spent/1)"),
     ("line finished", WRITE, "outbox/deliveries/e1/journal", 2, " finished "),
-    ("sync of the end", SYNC, "", 8, "syncfs"),
+    ("sync of the end", SYNC, "", 7, "syncfs"),
     ("move to done", RENAME, "done", 1, '/done>, "e1"'),
 ]
 

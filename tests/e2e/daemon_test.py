@@ -343,7 +343,7 @@ class SideBySide(Case):
                 and look.state(h, "a") == "extraction-to-approve", "the revision extracted")
         self.assertEqual(h.refused(), {})
         h.decide("a", "extraction", "approve")
-        h.until(lambda: h.place("a") == ["outbox"], "handed over")
+        h.until(lambda: look.state(h, "a") == "handed-over", "handed over")
         self.assertEqual([look.manifest(p)["records"] for p in h.pickup()], [4])
         keys = [k for k in look.keys(h, "cost")]
         self.assertEqual(len([k for k in keys if not k.endswith("/reversed")]) - len([k for k in keys if k.endswith("/reversed")]), 1, keys)

@@ -73,6 +73,8 @@ class Lists(house.Case):
         self.assertEqual(len(data.splitlines()), 9)
         self.assertEqual(look.target(h, "a")["records"], 8)
         self.assertEqual(h.show("a")["excluded"], {"suppressed": 2})
+        self.assertEqual([(key, cause) for _, key, cause in look.excluded(h, "a")],
+                         [("R000002", "suppressed"), ("R000003", "suppressed")])
 
     def test_a_list_that_is_missing_selects_nobody_and_waits(self):
         h = self.house(top=self.SUPPRESS)

@@ -185,6 +185,33 @@ static void fs_same_bytes__every_difference__is_seen(void **state)
     buf_release(&buf);
 }
 
+static void fs_same_as__offset_and_kind_of_file__do_not_matter(void **state)
+{
+    struct place *place = *state;
+    int fd = -1;
+    put_text(place->fd, "a", "hello");
+    put_text(place->fd, "b", "hallo");
+    assert_int_equal(fs_open_memory("list", &fd, NULL), RC_OK);
+    assert_int_equal(fs_write_all(fd, "hello", 5, NULL), RC_OK);
+    assert_true(fs_same_as(fd, place->fd, "a"));
+    assert_false(fs_same_as(fd, place->fd, "b"));
+    assert_false(fs_same_as(fd, place->fd, "not there"));
+    assert_false(fs_same_as(-1, place->fd, "a"));
+    assert_int_equal(names_in(place->fd), 2);
+    fs_drop(&fd);
+}
+
+static void fs_create__umask__takes_nothing_away(void **state)
+{
+    struct place *place = *state;
+    int fd = -1;
+    mode_t old = umask(077);
+    assert_int_equal(fs_create(place->fd, "a", 0644, &fd, NULL), RC_OK);
+    umask(old);
+    assert_int_equal(mode_of(place->fd, "a"), 0644);
+    fs_drop(&fd);
+}
+
 static void fs_read_small__at_and_over_the_limit(void **state)
 {
     struct place *place = *state;
@@ -365,6 +392,8 @@ int main(void)
         with_place(fs_append__disk_full_half_way__is_cut_back),
         with_place(fs_append__file_size_limit__leaves_no_half_record),
         with_place(fs_same_bytes__every_difference__is_seen),
+        with_place(fs_same_as__offset_and_kind_of_file__do_not_matter),
+        with_place(fs_create__umask__takes_nothing_away),
         with_place(fs_read_small__at_and_over_the_limit),
         with_place(fs_read_fd__grows_beyond_its_size__is_bounded),
         with_place(fs_open_regular__other_kinds_of_file__are_refused_at_once),

@@ -127,6 +127,20 @@ static void fs_make_dir__modes_are_exact(void **state)
     assert_false(fs_exists(place->fd, "e"));
 }
 
+static void fs_make_open_dir__is_the_one_that_was_made(void **state)
+{
+    struct place *place = *state;
+    int before = open_descriptors();
+    int fd = -1;
+    assert_int_equal(fs_make_open_dir(place->fd, "d", 0750, -1, &fd, NULL), RC_OK);
+    put_text(fd, "inside", "x");
+    assert_true(fs_exists(place->fd, "d/inside"));
+    fs_drop(&fd);
+    assert_int_equal(fs_make_open_dir(place->fd, "d", 0750, -1, &fd, NULL), RC_EXISTS);
+    assert_int_equal(fd, -1);
+    assert_int_equal(open_descriptors(), before);
+}
+
 static void fs_list__names__are_sorted_and_bounded(void **state)
 {
     struct place *place = *state;
@@ -181,6 +195,7 @@ int main(void)
         with_place(fs_remove_tree__links_inside__are_not_followed),
         with_place(fs_remove_tree__deeper_than_the_limit__is_refused),
         with_place(fs_make_dir__modes_are_exact),
+        with_place(fs_make_open_dir__is_the_one_that_was_made),
         with_place(fs_list__names__are_sorted_and_bounded),
         with_place(fs_each__callback_says_stop__stops),
     };
