@@ -262,8 +262,7 @@ enum rc audience_open(const struct audience_options *options, struct audience **
     }
     audience->log.fd = -1;
     audience->order.runs.fd = -1;
-    audience->duplicates.keys.runs.fd = -1;
-    audience->duplicates.dedupes.runs.fd = -1;
+    audience->duplicates.sightings.fd = -1;
     audience->hash_seed = unguessable(audience);
     const char *seed = options->random_seed == NULL ? "" : options->random_seed;
     audience->random_seed = hash64(seed, strlen(seed), 0);

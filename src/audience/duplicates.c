@@ -10,15 +10,30 @@
 #include "audience/duplicates.h"
 
 #include "audience/rowlog.h"
+#include "audience/suspects.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { PLACE_BITS = 40, ROW_LOW_BITS = 24 };
+enum {
+    PLACE_BITS = 40,
+    PLACE_HALF_BITS = PLACE_BITS / 2,
+    ROW_LOW_BITS = 24,
+    ROW_HIGH_BITS = 64 - SUSPECTS_HASH_BITS,
+    SIGHTINGS_AT_ONCE = 8 * 1024,
+    SUSPECTS_PERCENT = 60, /* of a kind's memory; the rest is for the pairs */
+    LINKS_PERCENT = 8      /* of all: the links of chains, which are few in most lists */
+};
+
+static_assert(SUSPECTS_HASH_BITS + PLACE_HALF_BITS == 64, "a sighting's words");
+static_assert(ROW_HIGH_BITS + ROW_LOW_BITS >= 40 && ROW_LOW_BITS + PLACE_BITS == 64, "a pair");
 
 #define PLACE_MASK (((uint64_t)1 << PLACE_BITS) - 1)
-#define ROW_HIGH_MASK (((uint64_t)1 << (PLACE_BITS - ROW_LOW_BITS)) - 1)
+#define PLACE_HALF_MASK (((uint64_t)1 << PLACE_HALF_BITS) - 1)
+#define ROW_HIGH_MASK (((uint64_t)1 << ROW_HIGH_BITS) - 1)
 
+/* hash: in the upper bits */
 static inline struct pair pack(uint64_t hash, uint64_t row, uint64_t place)
 {
     return (struct pair){(hash & ~ROW_HIGH_MASK) | row >> ROW_LOW_BITS, row << PLACE_BITS | place};
@@ -54,51 +69,38 @@ void bits_release(struct bits *bits)
 void duplicates_init(struct duplicates *duplicates, bool has_dedupe, size_t memory_bytes,
                      int dir_fd)
 {
-    /* with dedupe columns: two sets, and the links of their chains, which are few in most lists */
-    size_t share = has_dedupe ? memory_bytes / 100 * 46 : memory_bytes;
     *duplicates = (struct duplicates){
-        .has_dedupe = has_dedupe, .memory_bytes = memory_bytes / 100 * 8, .dir_fd = dir_fd};
-    pairs_init(&duplicates->keys, share, dir_fd);
-    pairs_init(&duplicates->dedupes, share, dir_fd);
+        .has_dedupe = has_dedupe, .memory_bytes = memory_bytes, .dir_fd = dir_fd};
+    spill_init(&duplicates->sightings, dir_fd, memory_bytes / 2);
 }
 
 void duplicates_release(struct duplicates *duplicates)
 {
-    pairs_release(&duplicates->keys);
-    pairs_release(&duplicates->dedupes);
-}
-
-static enum rc add_hashes(struct pairs *pairs, const struct candidate *candidates, size_t count,
-                          bool is_dedupe, uint64_t row, uint64_t log_base, struct err *err)
-{
-    enum rc rc = pairs_room(pairs, count, err);
-    if (rc != RC_OK) {
-        return rc;
-    }
-    struct pair *to = pairs->items + pairs->count;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t hash = is_dedupe ? candidates[i].dedupe_hash : candidates[i].key_hash;
-        to[i] = pack(hash, row + i, log_base + candidates[i].log_at);
-    }
-    pairs->count += count;
-    pairs->total += count;
-    return RC_OK;
+    spill_release(&duplicates->sightings);
 }
 
 enum rc duplicates_add(struct duplicates *duplicates, const struct candidate *candidates,
                        size_t count, uint64_t log_base, struct err *err)
 {
-    uint64_t row = duplicates->count;
+    struct sighting sightings[512];
+    enum rc rc = RC_OK;
 
     if (count == 0) {
         return RC_OK;
     }
-    if (row + count > DUPLICATES_ROWS_MAX || log_base + candidates[count - 1].log_at > PLACE_MASK) {
+    if (duplicates->count + count > DUPLICATES_ROWS_MAX ||
+        log_base + candidates[count - 1].log_at > PLACE_MASK) {
         return err_set(err, RC_RANGE, "more rows than one delivery may have; split it");
     }
-    enum rc rc = add_hashes(&duplicates->keys, candidates, count, false, row, log_base, err);
-    if (rc == RC_OK && duplicates->has_dedupe) {
-        rc = add_hashes(&duplicates->dedupes, candidates, count, true, row, log_base, err);
+    for (size_t i = 0; rc == RC_OK && i < count;) {
+        size_t here = 0;
+        for (; here < sizeof sightings / sizeof sightings[0] && i < count; here++, i++) {
+            uint64_t place = log_base + candidates[i].log_at;
+            sightings[here] = (struct sighting){
+                (candidates[i].key_hash & ~PLACE_HALF_MASK) | place >> PLACE_HALF_BITS,
+                (candidates[i].dedupe_hash & ~PLACE_HALF_MASK) | (place & PLACE_HALF_MASK)};
+        }
+        rc = spill_add(&duplicates->sightings, sightings, here * sizeof sightings[0], err);
     }
     duplicates->count += count;
     return rc;
@@ -112,7 +114,10 @@ struct chain {
 
 /* What finds the chains of one kind. */
 struct linker {
-    struct pairs *from;
+    const struct duplicates *duplicates;
+    size_t memory_bytes; /* to find those that may stand twice, and to sort them */
+    struct suspects suspects;
+    struct pairs pairs;  /* (hash, row) of those */
     struct pairs *links; /* (row, next row << 1 | is_dedupe); NULL: mark next rows in dropped */
     struct bits *dropped;
     const struct spill *log;
@@ -227,11 +232,77 @@ static enum rc take_hashes(void *ctx, const struct pair *items, size_t count, st
     return rc;
 }
 
+typedef enum rc sighting_take(struct linker *linker, const struct sighting *sighting, uint64_t row,
+                              struct err *err);
+
+static inline uint64_t hash_of(const struct linker *linker, const struct sighting *sighting)
+{
+    return linker->is_dedupe ? sighting->dedupe : sighting->key;
+}
+
+static enum rc note_sighting(struct linker *linker, const struct sighting *sighting, uint64_t row,
+                             struct err *err)
+{
+    (void)row;
+    (void)err;
+    suspects_note(&linker->suspects, hash_of(linker, sighting) >> PLACE_HALF_BITS);
+    return RC_OK;
+}
+
+static enum rc pair_sighting(struct linker *linker, const struct sighting *sighting, uint64_t row,
+                             struct err *err)
+{
+    uint64_t hash = hash_of(linker, sighting);
+    uint64_t place =
+        (sighting->key & PLACE_HALF_MASK) << PLACE_HALF_BITS | (sighting->dedupe & PLACE_HALF_MASK);
+    return suspects_ask(&linker->suspects, hash >> PLACE_HALF_BITS)
+               ? pairs_add(&linker->pairs, pack(hash, row, place), err)
+               : RC_OK;
+}
+
+static inline enum rc each_sighting(struct linker *linker, sighting_take *take, struct err *err)
+{
+    const struct spill *spill = &linker->duplicates->sightings;
+    enum rc rc = RC_OK;
+
+    for (uint64_t row = 0; rc == RC_OK && row < linker->duplicates->count;) {
+        struct slice view;
+        rc = spill_view(spill, row * sizeof(struct sighting),
+                        SIGHTINGS_AT_ONCE * sizeof(struct sighting), &linker->scratch, &view, err);
+        const struct sighting *sightings = (const struct sighting *)(const void *)view.ptr;
+        size_t count = rc == RC_OK ? view.len / sizeof *sightings : 0;
+        for (size_t i = 0; rc == RC_OK && i < count; i++) {
+            rc = take(linker, &sightings[i], row++, err);
+        }
+    }
+    return rc;
+}
+
+/* Those that may stand twice become pairs. */
+static enum rc find_suspects(struct linker *linker, struct err *err)
+{
+    size_t for_suspects = linker->memory_bytes / 100 * SUSPECTS_PERCENT;
+    pairs_init(&linker->pairs, linker->memory_bytes - for_suspects, linker->duplicates->dir_fd);
+    enum rc rc = suspects_init(&linker->suspects, linker->duplicates->count, for_suspects, err);
+    if (rc == RC_OK && linker->suspects.seen != NULL) {
+        rc = each_sighting(linker, note_sighting, err);
+    }
+    if (rc == RC_OK) {
+        rc = each_sighting(linker, pair_sighting, err);
+    }
+    suspects_release(&linker->suspects);
+    return rc;
+}
+
 static void *link_all(void *arg)
 {
     struct linker *linker = arg;
     linker->text_place = UINT64_MAX;
-    linker->rc = pairs_each(linker->from, take_hashes, linker, &linker->err);
+    linker->rc = find_suspects(linker, &linker->err);
+    if (linker->rc == RC_OK) {
+        linker->rc = pairs_each(&linker->pairs, take_hashes, linker, &linker->err);
+    }
+    pairs_release(&linker->pairs);
     free(linker->chains);
     buf_release(&linker->text);
     buf_release(&linker->scratch);
@@ -301,17 +372,30 @@ static enum rc result_of(const struct linker *linker, struct err *err)
     return linker->rc == RC_OK ? RC_OK : err_set(err, linker->rc, "%s", linker->err.text);
 }
 
+/* What keys, and dedupe columns, may have besides the sightings, where these are in memory. */
+static size_t kind_memory(const struct duplicates *duplicates)
+{
+    size_t hundredth = duplicates->memory_bytes / 100;
+    size_t percent = 100 - LINKS_PERCENT - (duplicates->sightings.fd < 0 ? 50 : 0);
+    return hundredth * percent / (duplicates->has_dedupe ? 2 : 1);
+}
+
 static enum rc resolve_both(struct duplicates *duplicates, const struct spill *log,
                             unsigned threads, struct bits *dropped, struct err *err)
 {
     struct pairs links[2];
+    size_t memory = kind_memory(duplicates);
     struct linker linkers[2] = {
-        {.from = &duplicates->keys, .links = &links[0], .log = log},
-        {.from = &duplicates->dedupes, .links = &links[1], .log = log, .is_dedupe = true}};
+        {.duplicates = duplicates, .memory_bytes = memory, .links = &links[0], .log = log},
+        {.duplicates = duplicates,
+         .memory_bytes = memory,
+         .links = &links[1],
+         .log = log,
+         .is_dedupe = true}};
     pthread_t helper;
 
-    pairs_init(&links[0], duplicates->memory_bytes / 2, duplicates->dir_fd);
-    pairs_init(&links[1], duplicates->memory_bytes / 2, duplicates->dir_fd);
+    pairs_init(&links[0], duplicates->memory_bytes / 100 * LINKS_PERCENT / 2, duplicates->dir_fd);
+    pairs_init(&links[1], duplicates->memory_bytes / 100 * LINKS_PERCENT / 2, duplicates->dir_fd);
     bool is_started = threads > 1 && pthread_create(&helper, NULL, link_all, &linkers[1]) == 0;
     link_all(&linkers[0]);
     if (is_started) {
@@ -331,18 +415,30 @@ static enum rc resolve_both(struct duplicates *duplicates, const struct spill *l
     return rc;
 }
 
+/* keys alone: all but the first of a chain are duplicates */
+static enum rc resolve_keys(struct duplicates *duplicates, const struct spill *log,
+                            struct bits *dropped, struct err *err)
+{
+    if (!bits_init(dropped, duplicates->count)) {
+        return err_set(err, RC_NOMEM, "no memory");
+    }
+    struct linker linker = {.duplicates = duplicates,
+                            .memory_bytes = kind_memory(duplicates),
+                            .dropped = dropped,
+                            .log = log};
+    link_all(&linker);
+    return result_of(&linker, err);
+}
+
 enum rc duplicates_resolve(struct duplicates *duplicates, const struct spill *log, unsigned threads,
                            struct bits *dropped, struct err *err)
 {
     *dropped = (struct bits){NULL, 0};
-    if (duplicates->has_dedupe) {
-        return resolve_both(duplicates, log, threads, dropped, err);
+    enum rc rc = spill_flush(&duplicates->sightings, err);
+    if (rc == RC_OK) {
+        rc = duplicates->has_dedupe ? resolve_both(duplicates, log, threads, dropped, err)
+                                    : resolve_keys(duplicates, log, dropped, err);
     }
-    /* keys alone: all but the first of a chain are duplicates */
-    if (!bits_init(dropped, duplicates->count)) {
-        return err_set(err, RC_NOMEM, "no memory");
-    }
-    struct linker linker = {.from = &duplicates->keys, .dropped = dropped, .log = log};
-    link_all(&linker);
-    return result_of(&linker, err);
+    spill_release(&duplicates->sightings);
+    return rc;
 }

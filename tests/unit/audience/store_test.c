@@ -14,6 +14,7 @@
 #include "audience/pairs.h"
 #include "audience/rowlog.h"
 #include "audience/spill.h"
+#include "audience/suspects.h"
 #include "base/digest.h"
 
 static char folder[256];
@@ -484,6 +485,90 @@ static void duplicates_resolve__every_hash_equal__compares_in_full(void **state)
     }
 }
 
+/* A row that is known by its two numbers. */
+static void add_numbered(struct duplicates *duplicates, struct spill *log, uint64_t key,
+                         uint64_t name)
+{
+    char key_text[24];
+    char name_text[24];
+    struct buf record = BUF_EMPTY;
+    (void)snprintf(key_text, sizeof key_text, "%llu", (unsigned long long)key);
+    (void)snprintf(name_text, sizeof name_text, "n%llu", (unsigned long long)name);
+    rowlog_put(&record, &(struct rowlog_record){ROWLOG_CANDIDATE_DEDUPE, 2, slice_of(key_text),
+                                                slice_of(name_text)});
+    struct candidate candidate = {hash64(&key, sizeof key, 1), hash64(&name, sizeof name, 2), 0};
+    assert_int_equal(duplicates_add(duplicates, &candidate, 1, spill_size(log), NULL), RC_OK);
+    assert_int_equal(spill_add(log, record.ptr, record.len, NULL), RC_OK);
+    buf_release(&record);
+}
+
+/* Enough rows for suspects; in memory, with the sightings on disk, with everything there. */
+static void duplicates_resolve__many_rows__drops_what_a_table_drops(void **state)
+{
+    (void)state;
+    enum { ROWS = 30000, KINDS = 40000 };
+    static const size_t MEMORY[] = {64 << 20, 512 * 1024, 64 * 1024, 1};
+    static bool key_passed[KINDS];
+    static bool name_passed[KINDS];
+    static bool want[ROWS];
+    for (size_t i = 0; i < sizeof MEMORY / sizeof MEMORY[0]; i++) {
+        struct duplicates duplicates;
+        struct spill log;
+        struct bits dropped = {NULL, 0};
+        uint64_t random = 5 + i;
+        duplicates_init(&duplicates, true, MEMORY[i], dir_fd);
+        spill_init(&log, dir_fd, 16 << 20);
+        memset(key_passed, 0, sizeof key_passed);
+        memset(name_passed, 0, sizeof name_passed);
+        for (size_t row = 0; row < ROWS; row++) {
+            uint64_t key = random_below(&random, KINDS);
+            uint64_t name = random_below(&random, KINDS);
+            want[row] = key_passed[key] || name_passed[name];
+            key_passed[key] |= !want[row];
+            name_passed[name] |= !want[row];
+            add_numbered(&duplicates, &log, key, name);
+        }
+        assert_int_equal(duplicates_resolve(&duplicates, &log, 2, &dropped, NULL), RC_OK);
+        for (size_t row = 0; row < ROWS; row++) {
+            assert_int_equal(bits_get(&dropped, row), want[row]);
+        }
+        bits_release(&dropped);
+        duplicates_release(&duplicates);
+        spill_release(&log);
+    }
+}
+
+/* Even numbers are noted once, odd ones twice. Returns how many of the even ones are suspected. */
+static size_t suspected_of(size_t count, size_t memory)
+{
+    struct suspects suspects;
+    size_t found = 0;
+    assert_int_equal(suspects_init(&suspects, count, memory, NULL), RC_OK);
+    for (uint64_t pass = 0; pass < 2; pass++) {
+        for (uint64_t i = pass; i < count / 3 * 2; i += 1 + pass) {
+            suspects_note(&suspects, hash64(&i, sizeof i, 3) >> (64 - SUSPECTS_HASH_BITS));
+        }
+    }
+    for (uint64_t i = 0; i < count / 3 * 2; i++) {
+        bool is_asked =
+            suspects_ask(&suspects, hash64(&i, sizeof i, 3) >> (64 - SUSPECTS_HASH_BITS));
+        assert_true(is_asked || i % 2 == 0);
+        found += is_asked && i % 2 == 0;
+    }
+    suspects_release(&suspects);
+    return found;
+}
+
+static void suspects_ask__noted_twice__is_suspected_always__once__seldom(void **state)
+{
+    (void)state;
+    enum { COUNT = 300000, ONCE = COUNT / 3 };
+    assert_int_equal(suspected_of(300, 1 << 20), 100); /* too few to look */
+    assert_int_equal(suspected_of(COUNT, 1000), ONCE); /* no memory for it */
+    assert_in_range(suspected_of(COUNT, 1 << 20), 1, ONCE / 5);
+    assert_in_range(suspected_of(COUNT, COUNT / 2), ONCE / 5, ONCE / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +585,8 @@ int main(void)
         cmocka_unit_test(order_each__payload_larger_than_a_read__comes_back_whole),
         cmocka_unit_test(order_key_add__fields__compare_one_after_the_other),
         cmocka_unit_test(duplicates_resolve__every_hash_equal__compares_in_full),
+        cmocka_unit_test(duplicates_resolve__many_rows__drops_what_a_table_drops),
+        cmocka_unit_test(suspects_ask__noted_twice__is_suspected_always__once__seldom),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
