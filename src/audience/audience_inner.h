@@ -76,6 +76,7 @@ struct audience {
     bool logs_excluded;
     bool is_run;
 
+    struct recall_plan recall;
     struct spill log;
     struct duplicates duplicates;
     struct order order;

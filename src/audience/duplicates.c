@@ -66,11 +66,11 @@ void bits_release(struct bits *bits)
     *bits = (struct bits){NULL, 0};
 }
 
-void duplicates_init(struct duplicates *duplicates, bool has_dedupe, size_t memory_bytes,
-                     int dir_fd)
+void duplicates_init(struct duplicates *duplicates, const struct recall_plan *plan, bool has_dedupe,
+                     size_t memory_bytes, int dir_fd)
 {
     *duplicates = (struct duplicates){
-        .has_dedupe = has_dedupe, .memory_bytes = memory_bytes, .dir_fd = dir_fd};
+        .plan = plan, .has_dedupe = has_dedupe, .memory_bytes = memory_bytes, .dir_fd = dir_fd};
     spill_init(&duplicates->sightings, dir_fd, memory_bytes / 2);
 }
 
@@ -130,6 +130,7 @@ struct linker {
     struct buf text;     /* of the chain that was looked at last: one often has many rows */
     uint64_t text_place; /* whose; UINT64_MAX: nobody's */
     struct buf scratch;
+    struct recall recall;
     enum rc rc;
     struct err err;
 };
@@ -138,10 +139,12 @@ static enum rc text_at(struct linker *linker, uint64_t place, struct slice *out,
 {
     struct rowlog_record record;
     enum rc rc = rowlog_at(linker->log, place, &linker->scratch, &record, err);
-    if (rc == RC_OK) {
-        *out = linker->is_dedupe ? record.dedupe : record.key;
+    if (rc != RC_OK) {
+        return rc;
     }
-    return rc;
+    return linker->is_dedupe
+               ? rowlog_dedupe(&record, linker->duplicates->plan, &linker->recall, out, err)
+               : rowlog_key(&record, linker->duplicates->plan, &linker->recall, out, err);
 }
 
 static enum rc is_same(struct linker *linker, uint64_t chain_place, uint64_t place, bool *out,
@@ -306,6 +309,7 @@ static void *link_all(void *arg)
     free(linker->chains);
     buf_release(&linker->text);
     buf_release(&linker->scratch);
+    recall_release(&linker->recall);
     return NULL;
 }
 

@@ -11,6 +11,7 @@
 #define POSTROOM_AUDIENCE_DUPLICATES_H
 
 #include "audience/pairs.h"
+#include "audience/recall.h"
 
 #define DUPLICATES_ROWS_MAX ((uint64_t)1 << 40) /* 44 bits of hash, 40 of row, 40 of place */
 #define DUPLICATES_LOG_BYTES_MAX ((uint64_t)1 << 40)
@@ -29,6 +30,7 @@ struct sighting {
 };
 
 struct duplicates {
+    const struct recall_plan *plan; /* how rows are read again that the log has only the place of */
     bool has_dedupe;
     size_t memory_bytes;
     int dir_fd;
@@ -36,8 +38,8 @@ struct duplicates {
     struct spill sightings;
 };
 
-void duplicates_init(struct duplicates *duplicates, bool has_dedupe, size_t memory_bytes,
-                     int dir_fd);
+void duplicates_init(struct duplicates *duplicates, const struct recall_plan *plan, bool has_dedupe,
+                     size_t memory_bytes, int dir_fd);
 void duplicates_release(struct duplicates *duplicates);
 
 /*

@@ -451,7 +451,7 @@ static void duplicates_resolve__every_hash_equal__compares_in_full(void **state)
         unsigned keys[ROWS];
         unsigned names[ROWS];
         bool has_dedupe = round % 2 == 0;
-        duplicates_init(&duplicates, has_dedupe, 1, dir_fd);
+        duplicates_init(&duplicates, NULL, has_dedupe, 1, dir_fd);
         spill_init(&log, dir_fd, round % 3 == 0 ? 0 : 1 << 20);
         for (unsigned row = 0; row < ROWS; row++) {
             keys[row] = (unsigned)random_below(&random, ROWS / 2);
@@ -466,9 +466,11 @@ static void duplicates_resolve__every_hash_equal__compares_in_full(void **state)
             char name[16];
             snprintf(name, sizeof name, "n%u", names[row]);
             struct buf record = BUF_EMPTY;
-            rowlog_put(&record, &(struct rowlog_record){has_dedupe ? ROWLOG_CANDIDATE_DEDUPE
-                                                                   : ROWLOG_CANDIDATE,
-                                                        row + 2, slice_of(key), slice_of(name)});
+            rowlog_put(&record, &(struct rowlog_record){.tag = has_dedupe ? ROWLOG_CANDIDATE_DEDUPE
+                                                                          : ROWLOG_CANDIDATE,
+                                                        .line = row + 2,
+                                                        .key = slice_of(key),
+                                                        .dedupe = slice_of(name)});
             struct candidate candidate = {7, 7, 0};
             assert_int_equal(duplicates_add(&duplicates, &candidate, 1, spill_size(&log), NULL),
                              RC_OK);
@@ -494,8 +496,10 @@ static void add_numbered(struct duplicates *duplicates, struct spill *log, uint6
     struct buf record = BUF_EMPTY;
     (void)snprintf(key_text, sizeof key_text, "%llu", (unsigned long long)key);
     (void)snprintf(name_text, sizeof name_text, "n%llu", (unsigned long long)name);
-    rowlog_put(&record, &(struct rowlog_record){ROWLOG_CANDIDATE_DEDUPE, 2, slice_of(key_text),
-                                                slice_of(name_text)});
+    rowlog_put(&record, &(struct rowlog_record){.tag = ROWLOG_CANDIDATE_DEDUPE,
+                                                .line = 2,
+                                                .key = slice_of(key_text),
+                                                .dedupe = slice_of(name_text)});
     struct candidate candidate = {hash64(&key, sizeof key, 1), hash64(&name, sizeof name, 2), 0};
     assert_int_equal(duplicates_add(duplicates, &candidate, 1, spill_size(log), NULL), RC_OK);
     assert_int_equal(spill_add(log, record.ptr, record.len, NULL), RC_OK);
@@ -516,7 +520,7 @@ static void duplicates_resolve__many_rows__drops_what_a_table_drops(void **state
         struct spill log;
         struct bits dropped = {NULL, 0};
         uint64_t random = 5 + i;
-        duplicates_init(&duplicates, true, MEMORY[i], dir_fd);
+        duplicates_init(&duplicates, NULL, true, MEMORY[i], dir_fd);
         spill_init(&log, dir_fd, 16 << 20);
         memset(key_passed, 0, sizeof key_passed);
         memset(name_passed, 0, sizeof name_passed);
@@ -569,6 +573,34 @@ static void suspects_ask__noted_twice__is_suspected_always__once__seldom(void **
     assert_in_range(suspected_of(COUNT, COUNT / 2), ONCE / 5, ONCE / 2);
 }
 
+/* ---- rows read again ---- */
+
+static void recall_row__as_it_was_or_not__gives_its_fields_or_is_io(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "id,name\n1,\"a \"\"b\"\"\nc\"\r\n2,last";
+    static const size_t DEDUPE[] = {1, 0};
+    int fd = file_of_text(TEXT);
+    struct recall recall = {.index = CSV_INDEX_EMPTY};
+    struct recall_plan plan = {
+        .fd = fd, .delimiter = ',', .columns = 2, .dedupe = DEDUPE, .dedupe_count = 2};
+    assert_int_equal(recall_row(&recall, &plan, 8, 13, NULL), RC_OK);
+    assert_true(slice_equal_text(recall_key(&recall, &plan), "1"));
+    assert_true(slice_equal(recall_dedupe(&recall, &plan), (struct slice){"a \"b\"\nc\0"
+                                                                          "1\0",
+                                                                          10}));
+    assert_int_equal(recall_row(&recall, &plan, 23, 6, NULL), RC_OK);
+    assert_true(slice_equal(recall_dedupe(&recall, &plan), (struct slice){"last\0"
+                                                                          "2\0",
+                                                                          7}));
+    assert_int_equal(recall_row(&recall, &plan, 23, 7, NULL), RC_IO); /* the file ends before */
+    assert_int_equal(recall_row(&recall, &plan, 23, 1, NULL), RC_IO); /* one field */
+    assert_int_equal(recall_row(&recall, &plan, 0, 8, NULL), RC_IO);  /* more than a row */
+    assert_int_equal(recall_row(&recall, &plan, 8, 5, NULL), RC_IO);  /* a quote stays open */
+    recall_release(&recall);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -586,6 +618,7 @@ int main(void)
         cmocka_unit_test(order_key_add__fields__compare_one_after_the_other),
         cmocka_unit_test(duplicates_resolve__every_hash_equal__compares_in_full),
         cmocka_unit_test(duplicates_resolve__many_rows__drops_what_a_table_drops),
+        cmocka_unit_test(recall_row__as_it_was_or_not__gives_its_fields_or_is_io),
         cmocka_unit_test(suspects_ask__noted_twice__is_suspected_always__once__seldom),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
