@@ -248,7 +248,8 @@ static enum rc select_row(struct worker *worker, struct job *job, const struct c
     if (audience->second.count > 0) {
         unquote_columns(worker, row, &audience->second);
     }
-    struct audience_row here = {worker->fields, audience->columns, line, false};
+    struct audience_row here = {worker->fields, audience->columns, line, false,
+                                audience->delimiter};
     enum audience_cause cause = CAUSE_NONE;
     enum rc rc = find_cause(worker, job, &here, &cause);
     if (rc != RC_OK) {
