@@ -4,6 +4,7 @@
 #include "layout_support.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #define E_ACUTE "\xC3\xA9"
 #define MARK_ACUTE "\xCC\x81" /* combining */
