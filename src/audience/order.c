@@ -124,8 +124,13 @@ static enum rc sort_refs(struct order *order, struct err *err)
     if (order->refs_count < 2) {
         return RC_OK;
     }
-    struct order_ref *spare = malloc(order->refs_count * sizeof *spare);
-    bool is_ok = spare != NULL && order_sort(order->refs, spare, order->refs_count, order->threads);
+    /* as many as refs has room for: the two may change places */
+    struct order_ref *spare = malloc(order->refs_cap * sizeof *spare);
+    if (spare != NULL) {
+        memory_prefer_large(spare, order->refs_count * sizeof *spare);
+    }
+    bool is_ok =
+        spare != NULL && order_sort(&order->refs, &spare, order->refs_count, order->threads);
     free(spare);
     return is_ok ? RC_OK : no_memory(err);
 }
@@ -219,6 +224,7 @@ static enum rc refs_for(struct order *order, size_t items, struct err *err)
     if (refs == NULL) {
         return no_memory(err);
     }
+    memory_prefer_large(refs, cap * sizeof *refs);
     order->refs = refs;
     order->refs_cap = cap;
     return RC_OK;

@@ -110,10 +110,10 @@ enum rc order_each(const struct order *order, order_take *take, void *ctx,
 /*
  * order_sort - sort references by key, equal ones as they stand
  * refs     prefix: the first 8 bytes of each key
- * spare    as long as refs; afterwards without meaning
+ * spare    as long as refs; afterwards without meaning. The two may have changed places
  * Returns  false where threads or memory are lacking (refs are then unchanged or sorted)
  */
-bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, unsigned threads);
+bool order_sort(struct order_ref **refs, struct order_ref **spare, size_t count, unsigned threads);
 
 /* order_prefix - 8 bytes of the key from `depth` on, NUL bytes behind its end */
 static inline uint64_t order_prefix(const struct order_item *item, size_t depth)

@@ -209,6 +209,7 @@ static void choose_splitters(struct ranges *ranges, const struct order_ref *refs
     }
     qsort(samples, samples_count, sizeof samples[0], compare_prefixes);
     ranges->count = 1;
+    memset(ranges->splitters, 0xFF, sizeof ranges->splitters);
     for (size_t i = 1; i < wanted; i++) {
         uint64_t splitter = samples[i * SAMPLES_EACH];
         if (ranges->count == 1 || splitter != ranges->splitters[ranges->count - 2]) {
@@ -217,17 +218,15 @@ static void choose_splitters(struct ranges *ranges, const struct order_ref *refs
     }
 }
 
+/* How many splitters are not above the prefix, without a branch to guess wrong: they are filled up
+ * with the highest number, and no range is behind the last. */
 static inline size_t range_of(const struct ranges *ranges, uint64_t prefix)
 {
     size_t low = 0;
-    size_t count = ranges->count - 1;
-    while (count > 0) {
-        size_t half = count / 2;
-        bool is_right = ranges->splitters[low + half] <= prefix;
-        low += is_right ? half + 1 : 0;
-        count = is_right ? count - half - 1 : half;
+    for (size_t half = RANGES_MAX / 2; half > 0; half /= 2) {
+        low += half & -(size_t)(ranges->splitters[low + half - 1] <= prefix);
     }
-    return low;
+    return low < ranges->count ? low : ranges->count - 1;
 }
 
 /* Each thread counts and scatters a part of the references of its own; the parts stand behind one
@@ -321,8 +320,12 @@ static bool scatter(struct ranges *ranges, const struct order_ref *refs, struct 
     return is_ok;
 }
 
-bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, unsigned threads)
+bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t count,
+                unsigned threads)
 {
+    struct order_ref *refs = *in_refs;
+    struct order_ref *spare = *in_spare;
+
     if (count < SPLIT_MIN) {
         sort_from(refs, spare, count, 0);
         return true;
@@ -339,7 +342,8 @@ bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, u
         ranges->refs = spare;
         ranges->spare = refs;
         side_by_side(sort_ranges, ranges, 0, threads); /* all of them take ranges from the same */
-        memcpy(refs, spare, count * sizeof *refs);
+        *in_refs = spare;
+        *in_spare = refs;
     }
     free(ranges);
     return is_ok;
