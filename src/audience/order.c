@@ -203,11 +203,10 @@ static enum rc slab_for(struct order *order, size_t len, struct order_slab **out
         order->slabs_cap = cap;
     }
     size_t cap = order->slabs_count == 0 || len > ORDER_SLAB_BYTES ? len : ORDER_SLAB_BYTES;
-    char *bytes = malloc(cap);
+    char *bytes = memory_large(cap);
     if (bytes == NULL) {
         return no_memory(err);
     }
-    memory_prefer_large(bytes, cap);
     *out = &order->slabs[order->slabs_count++];
     **out = (struct order_slab){bytes, 0, cap};
     return RC_OK;
