@@ -98,11 +98,28 @@ void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int di
     spill_init(&order->runs, dir_fd, 0);
 }
 
-static void forget_slabs(struct order *order)
+static void release_slabs(struct order *order)
 {
-    for (size_t i = 0; i < order->slabs_count; i++) {
+    for (size_t i = 0; i < order->slabs_made; i++) {
         free(order->slabs[i].bytes);
     }
+    order->slabs_made = 0;
+    order->slabs_count = 0;
+}
+
+/* What is in memory is not needed any more; slabs of the usual length are kept for what follows. */
+static void forget_items(struct order *order)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < order->slabs_made; i++) {
+        struct order_slab *slab = &order->slabs[i];
+        if (slab->cap == ORDER_SLAB_BYTES) {
+            order->slabs[made++] = (struct order_slab){slab->bytes, 0, slab->cap};
+        } else {
+            free(slab->bytes);
+        }
+    }
+    order->slabs_made = made;
     order->slabs_count = 0;
     order->refs_count = 0;
     order->used_bytes = 0;
@@ -110,7 +127,7 @@ static void forget_slabs(struct order *order)
 
 void order_release(struct order *order)
 {
-    forget_slabs(order);
+    release_slabs(order);
     free(order->slabs);
     free(order->refs);
     free(order->run_ends);
@@ -179,7 +196,7 @@ static enum rc write_run(struct order *order, struct err *err)
             order->runs_count++;
         }
         order->run_ends[order->runs_count - 1] = spill_size(&order->runs);
-        forget_slabs(order);
+        forget_items(order);
     }
     return rc;
 }
@@ -193,7 +210,11 @@ static enum rc slab_for(struct order *order, size_t len, struct order_slab **out
             return RC_OK;
         }
     }
-    if (order->slabs_count == order->slabs_cap) {
+    if (order->slabs_count < order->slabs_made && len <= ORDER_SLAB_BYTES) {
+        *out = &order->slabs[order->slabs_count++];
+        return RC_OK;
+    }
+    if (order->slabs_made == order->slabs_cap) {
         size_t cap = order->slabs_cap == 0 ? 64 : order->slabs_cap * 2;
         struct order_slab *slabs = realloc(order->slabs, cap * sizeof *slabs);
         if (slabs == NULL) {
@@ -207,6 +228,8 @@ static enum rc slab_for(struct order *order, size_t len, struct order_slab **out
     if (bytes == NULL) {
         return no_memory(err);
     }
+    /* it takes its place before those that are kept for later */
+    order->slabs[order->slabs_made++] = order->slabs[order->slabs_count];
     *out = &order->slabs[order->slabs_count++];
     **out = (struct order_slab){bytes, 0, cap};
     return RC_OK;
@@ -284,6 +307,7 @@ enum rc order_finish(struct order *order, struct err *err)
     }
     if (rc == RC_OK && order->runs_count > 0) {
         rc = spill_flush(&order->runs, err);
+        release_slabs(order);
         free(order->refs);
         order->refs = NULL;
         order->refs_cap = 0;

@@ -73,7 +73,8 @@ struct order {
     size_t memory_bytes;
     size_t used_bytes; /* of the slabs */
     struct order_slab *slabs;
-    size_t slabs_count;
+    size_t slabs_count; /* in use */
+    size_t slabs_made;  /* with memory: what was used for one run serves the next */
     size_t slabs_cap;
     struct order_ref *refs; /* is_sorted only */
     size_t refs_count;
