@@ -20,12 +20,12 @@ enum job_state { JOB_FREE, JOB_BUSY, JOB_DONE };
 enum { JOBS_EACH = 2, JOBS_MAX = JOBS_EACH * AUDIENCE_THREADS_MAX + 1 };
 
 struct pipeline {
+    struct job jobs[JOBS_MAX];
     struct audience *audience;
     struct csv_block first; /* the rest of the block that the header is in */
     struct csv_reader *reader;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct job jobs[JOBS_MAX];
     enum job_state states[JOBS_MAX];
     size_t jobs_count;
     uint64_t next_read;
@@ -38,8 +38,8 @@ struct pipeline {
 };
 
 struct thread {
-    struct pipeline *pipeline;
     struct worker worker;
+    struct pipeline *pipeline;
     pthread_t id;
 };
 

@@ -93,7 +93,7 @@ static bool parse(struct slice view, struct rowlog_record *out, size_t *out_used
     }
     if (out->tag == ROWLOG_CANDIDATE_PLACE) {
         bool is_whole = get_number(view, &at, &out->row_at) && get_number(view, &at, &out->row_len);
-        *out_missing = 2 * NUMBER_BYTES_MAX;
+        *out_missing = (size_t)2 * NUMBER_BYTES_MAX;
         *out_used = at;
         return is_whole;
     }

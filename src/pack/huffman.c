@@ -113,6 +113,7 @@ void huffman_lengths(const uint32_t *counts, unsigned int symbols, unsigned int 
     assert(symbols >= 2 && symbols <= HUFFMAN_SYMBOLS_MAX && limit <= HUFFMAN_BITS_MAX &&
            1U << limit >= symbols);
     unsigned int n = collect(counts, symbols, used);
+    assert(n >= 2);
     for (unsigned int i = 0; i < n; i++) {
         work[i] = used[i].count;
     }

@@ -88,7 +88,10 @@ static inline bool copy_span_bytes(char *to, const char *from, size_t len,
         bool is_between = from[at] == marks->between;
         is_odd |= !is_between && (byte < 0x20 || byte >= marks->odd_from || byte == 0xC2 ||
                                   from[at] == marks->delimiter || from[at] == marks->quote);
-        to[at] = is_between ? marks->delimiter : from[at];
+        to[at] = from[at];
+        if (is_between) {
+            to[at] = marks->delimiter;
+        }
     }
     return !is_odd;
 }
