@@ -163,7 +163,7 @@ static uint64_t dedupe_hash_of(const struct worker *worker)
 
     for (size_t i = 0; i < audience->options.dedupe_count; i++) {
         struct slice field = worker->fields[audience->dedupe[i]];
-        hash = hash64(field.ptr, field.len, hash);
+        hash = hash64_short(field.ptr, field.len, hash);
     }
     return hash;
 }
@@ -218,7 +218,7 @@ static enum rc add_candidate(struct worker *worker, struct job *job, const struc
         return no_memory(&job->err);
     }
     job->candidates[job->candidates_count++] = (struct candidate){
-        hash64(key.ptr, key.len, audience->hash_seed), dedupe_hash_of(worker), job->log.len};
+        hash64_short(key.ptr, key.len, audience->hash_seed), dedupe_hash_of(worker), job->log.len};
     enum rc rc = log_candidate(worker, job, row, fields->line);
     if (rc != RC_OK || audience->options.payload == NULL) {
         return rc;
