@@ -275,9 +275,7 @@ static void place_parts(struct ranges *ranges, struct part *parts, unsigned coun
     ranges->starts[ranges->count] = sum;
 }
 
-/* `work` for each of count arguments that lie `size` bytes apart: side by side, and those for which
- * no thread is to be had one after the other. */
-static void side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count)
+void order_side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count)
 {
     pthread_t helpers[THREADS_MAX];
     unsigned started = 1;
@@ -311,9 +309,9 @@ static bool scatter(struct ranges *ranges, const struct order_ref *refs, struct 
                                  .to = i + 1 == threads ? count : count / threads * (i + 1)};
     }
     if (is_ok) {
-        side_by_side(count_part, parts, sizeof *parts, threads);
+        order_side_by_side(count_part, parts, sizeof *parts, threads);
         place_parts(ranges, parts, threads);
-        side_by_side(scatter_part, parts, sizeof *parts, threads);
+        order_side_by_side(scatter_part, parts, sizeof *parts, threads);
     }
     free(range_of_ref);
     free(parts);
@@ -341,7 +339,8 @@ bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t 
     if (is_ok) {
         ranges->refs = spare;
         ranges->spare = refs;
-        side_by_side(sort_ranges, ranges, 0, threads); /* all of them take ranges from the same */
+        order_side_by_side(sort_ranges, ranges, 0,
+                           threads); /* all of them take ranges from the same */
         *in_refs = spare;
         *in_spare = refs;
     }

@@ -379,6 +379,15 @@ static void order_each__any_keys__are_ascending_and_stable(void **state)
     }
 }
 
+/* So many that each run is written in parts, by as many threads. */
+static void order_each__runs_written_side_by_side__are_ascending_and_stable(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        compare_order_with_qsort(400000, kind, 24 << 20, true, 3);
+    }
+}
+
 static void order_each__payload_larger_than_a_read__comes_back_whole(void **state)
 {
     (void)state;
@@ -614,6 +623,7 @@ int main(void)
         cmocka_unit_test(pairs_each__any_distribution__is_ascending),
         cmocka_unit_test(pairs_each__take_that_fails__is_the_result),
         cmocka_unit_test(order_each__any_keys__are_ascending_and_stable),
+        cmocka_unit_test(order_each__runs_written_side_by_side__are_ascending_and_stable),
         cmocka_unit_test(order_each__payload_larger_than_a_read__comes_back_whole),
         cmocka_unit_test(order_key_add__fields__compare_one_after_the_other),
         cmocka_unit_test(duplicates_resolve__every_hash_equal__compares_in_full),
