@@ -73,7 +73,7 @@ void bits_release(struct bits *bits);
 /*
  * duplicates_resolve - mark the duplicates
  * log       the rows' records
- * threads   2 or more: keys and dedupe columns are looked at side by side
+ * threads   hashes are divided among so many, or fewer
  * dropped   result; the caller releases it
  * Returns   RC_OK; RC_NOMEM; RC_RANGE; RC_TEMP; RC_IO. What was added is used up
  */
