@@ -148,16 +148,17 @@ static enum rc fast_pack(struct fast *fast, struct slice raw, unsigned char *out
     return RC_OK;
 }
 
-enum rc codec_pack(struct codec *codec, struct slice raw, unsigned char *out, size_t out_cap,
-                   size_t *out_len, struct err *err)
+enum rc codec_pack(struct codec *codec, struct slice raw, size_t before, unsigned char *out,
+                   size_t out_cap, size_t *out_len, struct err *err)
 {
+    static_assert((int)CODEC_BEFORE_BYTES_MAX == (int)DEFLATE_ROWS_WINDOW, "more is of no use");
     assert(codec->kind != CODEC_STORE && out_cap >= codec_bound(codec->kind, raw.len));
     assert(raw.len <= CODEC_PIECE_BYTES_MAX);
     if (codec->fast != NULL) {
         return fast_pack(codec->fast, raw, out, out_cap, out_len, err);
     }
     if (codec->rows != NULL && raw.len >= ROWS_BYTES_MIN) {
-        *out_len = deflate_rows_pack(codec->rows, raw, out, raw.len / ROWS_SHRINK_MIN);
+        *out_len = deflate_rows_pack(codec->rows, raw, before, out, raw.len / ROWS_SHRINK_MIN);
         if (*out_len > 0) {
             return RC_OK;
         }

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    WINDOW = 32768,
+    WINDOW = DEFLATE_ROWS_WINDOW,
     MATCH_MIN = 4, /* bytes that `shorts` knows; three gain too little to look for them */
     MATCH_MAX = 258,
     LONG_LOG = 16,
@@ -414,22 +414,32 @@ static void write_steps(const struct deflate_rows *rows, struct writer *out)
     *out = writer;
 }
 
-size_t deflate_rows_pack(struct deflate_rows *rows, struct slice raw, unsigned char *out,
-                         size_t out_cap)
+/* Tables that know what stands before the piece, and nothing else. */
+static void begin(struct deflate_rows *rows, const unsigned char *bytes, size_t before, size_t len)
+{
+    memset(rows->longs, 0, sizeof rows->longs);
+    memset(rows->shorts, 0, sizeof rows->shorts);
+    for (size_t i = 0; i < before && i + TAIL < len; i++) {
+        note(rows, bytes, i);
+    }
+}
+
+size_t deflate_rows_pack(struct deflate_rows *rows, struct slice raw, size_t before,
+                         unsigned char *out, size_t out_cap)
 {
     static_assert(STEP_BITS_MAX + 7 <= 56, "a step fits behind the bits that wait");
-    const unsigned char *bytes = (const unsigned char *)raw.ptr;
+    const unsigned char *bytes = (const unsigned char *)raw.ptr - before;
     struct writer writer = {out, 0, 0};
-    size_t at = 0;
-    assert(raw.len <= DEFLATE_ROWS_BYTES_MAX);
+    size_t len = before + raw.len;
+    size_t at = before;
+    assert(raw.len <= DEFLATE_ROWS_BYTES_MAX && before <= WINDOW);
     if (out_cap < JOIN_BYTES + sizeof writer.bits) {
         return 0;
     }
-    memset(rows->longs, 0, sizeof rows->longs);
-    memset(rows->shorts, 0, sizeof rows->shorts);
-    while (at < raw.len) { /* each turn takes a byte at least */
+    begin(rows, bytes, before, len);
+    while (at < len) { /* each turn takes a byte at least */
         struct head head;
-        at = collect(rows, bytes, at, raw.len);
+        at = collect(rows, bytes, at, len);
         uint64_t bits = make_codes(rows, &head);
         size_t room = out_cap - (size_t)(writer.to - out);
         if (bits / 8 + HEAD_BYTES_MAX + JOIN_BYTES + sizeof writer.bits > room) {

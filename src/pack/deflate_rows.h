@@ -13,7 +13,10 @@
 
 #include "base/slice.h"
 
-enum { DEFLATE_ROWS_BYTES_MAX = 1 << 30 };
+enum {
+    DEFLATE_ROWS_BYTES_MAX = 1 << 30,
+    DEFLATE_ROWS_WINDOW = 32768 /* how far back a repetition may lie (RFC 1951 2) */
+};
 
 struct deflate_rows; /* 0.6 MiB; one for each thread */
 
@@ -28,11 +31,14 @@ void deflate_rows_free(struct deflate_rows *rows);
 /*
  * deflate_rows_pack - compress one piece of at most DEFLATE_ROWS_BYTES_MAX (asserted)
  *
+ * before    so many bytes in front of raw.ptr stand before it in the same stream too: at most
+ *           DEFLATE_ROWS_WINDOW (asserted)
  * out_cap   what it may take; where it would take more, 0 is returned and out is of no use
- * Returns   how long it is. The same piece gives the same bytes, whatever was packed before
+ * Returns   how long it is. The same piece behind the same bytes gives the same, whatever this one
+ *           packed until then
  * Cost      a byte of ordered rows: 5 ns
  */
-size_t deflate_rows_pack(struct deflate_rows *rows, struct slice raw, unsigned char *out,
-                         size_t out_cap);
+size_t deflate_rows_pack(struct deflate_rows *rows, struct slice raw, size_t before,
+                         unsigned char *out, size_t out_cap);
 
 #endif

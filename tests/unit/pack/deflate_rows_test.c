@@ -13,16 +13,22 @@
 enum { ROOM_MORE = 1024 };
 
 /* Into memory of exactly that size, so that sanitizers see what is written behind it. */
-static struct buf pack(struct deflate_rows *rows, struct slice raw, size_t room)
+static struct buf pack_behind(struct deflate_rows *rows, size_t before, struct slice raw,
+                              size_t room)
 {
     struct buf out = BUF_EMPTY;
     unsigned char *bytes = malloc(room + 1);
     assert_non_null(bytes);
-    size_t len = deflate_rows_pack(rows, raw, bytes, room);
+    size_t len = deflate_rows_pack(rows, raw, before, bytes, room);
     assert_true(len <= room);
     buf_add(&out, bytes, len);
     free(bytes);
     return out;
+}
+
+static struct buf pack(struct deflate_rows *rows, struct slice raw, size_t room)
+{
+    return pack_behind(rows, 0, raw, room);
 }
 
 static void assert_unpacks(struct slice packed, struct slice expected)
@@ -155,6 +161,39 @@ static void deflate_rows_pack__packed_before__has_no_effect(void **state)
     buf_release(&ignored);
     buf_release(&a);
     buf_release(&b);
+}
+
+/* Pieces that repeat what the one before ends with: the stream comes back, and is shorter. */
+static void deflate_rows_pack__behind_another__repeats_its_end(void **state)
+{
+    (void)state;
+    static const size_t PIECES[] = {100000, 1, 7, 30, 50000, 40000, 100};
+    struct deflate_rows *rows = deflate_rows_open(64);
+    struct buf raw = BUF_EMPTY;
+    assert_non_null(rows);
+    add_rows(&raw, 6000, 5);
+    add_copies(&raw, raw.len + 100000, 6);
+    size_t total[2] = {0, 0};
+    for (int is_behind = 0; is_behind < 2; is_behind++) {
+        struct buf stream = BUF_EMPTY;
+        size_t at = 0;
+        for (size_t i = 0; i < COUNT(PIECES); i++) {
+            size_t before = at < DEFLATE_ROWS_WINDOW ? at : DEFLATE_ROWS_WINDOW;
+            struct slice piece = {raw.ptr + at, PIECES[i]};
+            struct buf packed =
+                pack_behind(rows, is_behind ? before : 0, piece, 2 * piece.len + ROOM_MORE);
+            assert_true(packed.len > 0);
+            buf_add_slice(&stream, buf_slice(&packed));
+            buf_release(&packed);
+            at += PIECES[i];
+        }
+        assert_unpacks(buf_slice(&stream), (struct slice){raw.ptr, at});
+        total[is_behind] = stream.len;
+        buf_release(&stream);
+    }
+    assert_true(total[1] < total[0]);
+    deflate_rows_free(rows);
+    buf_release(&raw);
 }
 
 static void deflate_rows_pack__too_little_room__gives_up(void **state)
@@ -322,6 +361,7 @@ int main(void)
         cmocka_unit_test(deflate_rows_pack__any_bytes__come_back_through_zlib),
         cmocka_unit_test(deflate_rows_pack__nothing_repeats__comes_back),
         cmocka_unit_test(deflate_rows_pack__packed_before__has_no_effect),
+        cmocka_unit_test(deflate_rows_pack__behind_another__repeats_its_end),
         cmocka_unit_test(deflate_rows_pack__too_little_room__gives_up),
         cmocka_unit_test(deflate_rows_pack__rows__are_about_as_small_as_libdeflate_makes_them),
         cmocka_unit_test(huffman_lengths__any_counts__make_a_whole_code_within_the_limit),
