@@ -261,9 +261,8 @@ enum rc audience_open(const struct audience_options *options, struct audience **
         audience->delimiter = options->delimiter;
     }
     audience->log.fd = -1;
-    audience->order.runs.fd = -1;
-    audience->duplicates.keys.runs.fd = -1;
-    audience->duplicates.dedupes.runs.fd = -1;
+    audience->order.spilled.fd = -1;
+    audience->duplicates.sightings.fd = -1;
     audience->hash_seed = unguessable(audience);
     const char *seed = options->random_seed == NULL ? "" : options->random_seed;
     audience->random_seed = hash64(seed, strlen(seed), 0);
@@ -431,7 +430,8 @@ static void *write_excluded(void *arg)
 {
     struct excluded_writing *writing = arg;
     const struct audience *audience = writing->audience;
-    writing->rc = outcome_write(&audience->outcome, &audience->log, writing->fd, &writing->err);
+    writing->rc = outcome_write(&audience->outcome, &audience->log, &audience->recall, writing->fd,
+                                &writing->err);
     return NULL;
 }
 
@@ -456,6 +456,18 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
                                               : err_set(err, writing.rc, "%s", writing.err.text);
 }
 
+/* A plain file can be read again; what is unpacked or comes from a pipe cannot. */
+static void plan_recall(struct audience *audience)
+{
+    bool is_plain = csv_cursor_bytes(audience->cursor) > 0;
+    audience->recall = (struct recall_plan){.fd = is_plain ? audience->options.fd : -1,
+                                            .delimiter = audience->delimiter,
+                                            .columns = audience->columns,
+                                            .key = audience->key,
+                                            .dedupe = audience->dedupe,
+                                            .dedupe_count = audience->options.dedupe_count};
+}
+
 enum rc audience_run(struct audience *audience, int excluded_fd, struct audience_counts *counts,
                      struct err *err)
 {
@@ -468,7 +480,8 @@ enum rc audience_run(struct audience *audience, int excluded_fd, struct audience
     audience->logs_excluded = excluded_fd >= 0;
     limit_threads(audience, audience->cursor);
     spill_init(&audience->log, dir_fd, audience->shares.log);
-    duplicates_init(&audience->duplicates, audience->options.dedupe_count > 0,
+    plan_recall(audience);
+    duplicates_init(&audience->duplicates, &audience->recall, audience->options.dedupe_count > 0,
                     audience->shares.duplicates, dir_fd);
     order_init(&audience->order, audience->options.order_count > 0, audience->shares.order, dir_fd,
                audience->threads);

@@ -63,6 +63,8 @@ struct audience_row {
     size_t count;
     uint64_t line; /* of the recipients, or of the seeds, file */
     bool is_seed;
+    char between; /* what stands between fields that lie one byte apart in memory, and in none of
+                     those; NUL: not known */
 };
 
 /* A CSV file of people to leave out. Malformed rows in it are an error, empty fields are passed

@@ -12,6 +12,12 @@
 #include "audience/seeds.h"
 #include "audience/where.h"
 
+#include <stdalign.h>
+
+/* What different threads write to lies in different lines of their caches; processors fetch two at
+ * a time. */
+enum { CACHE_LINES = 128 };
+
 /* People to leave out: all lists that are compared with the same column for the same cause. */
 struct filter {
     enum audience_cause cause;
@@ -70,6 +76,7 @@ struct audience {
     bool logs_excluded;
     bool is_run;
 
+    struct recall_plan recall;
     struct spill log;
     struct duplicates duplicates;
     struct order order;
@@ -82,7 +89,7 @@ enum rc pipeline_run(struct audience *audience, struct err *err) MUST_CHECK;
 
 /* What one thread works with. */
 struct worker {
-    struct audience *audience;
+    alignas(CACHE_LINES) struct audience *audience;
     unsigned number;
     struct csv_index index;
     struct slice *fields;
@@ -93,7 +100,7 @@ struct worker {
 
 /* A block on its way, and what became of its rows. */
 struct job {
-    struct csv_block block;
+    alignas(CACHE_LINES) struct csv_block block;
     enum rc rc; /* of its reading or its rows */
     struct err err;
     uint64_t rows;

@@ -21,6 +21,7 @@ struct csv_reader {
     bool is_ended;
     struct buf carry;    /* bytes behind the last row of the last block */
     uint64_t first_line; /* line of the next block's first byte */
+    uint64_t at;         /* offset of that byte */
     uint64_t next_number;
     struct csv_split split; /* state behind the carry; row_end 0; lines from first_line on */
 };
@@ -176,6 +177,7 @@ static enum rc look_at_beginning(struct csv_reader *reader, struct csv_block *bl
     if (block->len >= 3 && memcmp(block->bytes, "\xef\xbb\xbf", 3) == 0) {
         memmove(block->bytes, block->bytes + 3, block->len - 3);
         block->len -= 3;
+        reader->at = 3;
     }
     return RC_OK;
 }
@@ -244,6 +246,8 @@ static enum rc cut(struct csv_reader *reader, struct csv_block *block, struct er
     block->len = row_end;
     memset(block->bytes + row_end, 0, CSV_SLACK_BYTES);
     block->number = reader->next_number++;
+    block->at = reader->at;
+    reader->at += row_end;
     reader->first_line += reader->split.lines - behind;
     reader->split.lines = behind;
     reader->split.row_end = 0;

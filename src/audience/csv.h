@@ -31,6 +31,7 @@ struct csv_block {
     size_t cap;
     uint64_t first_line; /* line of bytes[0] */
     uint64_t number;     /* 0, 1, 2, ... in the file */
+    uint64_t at;         /* offset of bytes[0] in the file as unpacked */
     size_t skip_rows;    /* rows at its beginning that were used already: 1 where the header is */
 };
 

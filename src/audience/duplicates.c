@@ -2,23 +2,40 @@
  * duplicates - which candidates have the key, or the dedupe columns, of an earlier one that passed
  *
  * Contract in the header. Rows with the same key form a chain in the order of the file, so do rows
- * with the same dedupe columns; a row can be a link of one chain of each kind. Along a chain
- * travels one fact: "a row of this chain passed". Rows are visited in order; a row to which no
- * chain brings that fact passes, and so tells both its chains. Only rows that have a next one in
- * some chain need a visit.
+ * with the same dedupe columns; a row can be a link of one chain of each kind. Chains are found by
+ * all threads, each in a range of hashes of its own. Along a chain travels one fact: "a row of this
+ * chain passed". Rows are visited in order; a row to which no chain brings that fact passes, and so
+ * tells both its chains. Only rows that have a next one in some chain need a visit.
  */
 #include "audience/duplicates.h"
 
 #include "audience/rowlog.h"
+#include "audience/suspects.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { PLACE_BITS = 40, ROW_LOW_BITS = 24 };
+enum {
+    PLACE_BITS = 40,
+    PLACE_HALF_BITS = PLACE_BITS / 2,
+    ROW_LOW_BITS = 24,
+    ROW_HIGH_BITS = 64 - SUSPECTS_HASH_BITS,
+    SIGHTINGS_AT_ONCE = 8 * 1024,
+    RANGES_MAX = 8,              /* of hashes: each is another walk over all sightings */
+    RANGES_ROWS_MIN = 16 * 1024, /* fewer are not worth a thread */
+    SUSPECTS_PERCENT = 60,       /* of a kind's memory; the rest is for the pairs */
+    LINKS_PERCENT = 8            /* of all: the links of chains, which are few in most lists */
+};
+
+static_assert(SUSPECTS_HASH_BITS + PLACE_HALF_BITS == 64, "a sighting's words");
+static_assert(ROW_HIGH_BITS + ROW_LOW_BITS >= 40 && ROW_LOW_BITS + PLACE_BITS == 64, "a pair");
 
 #define PLACE_MASK (((uint64_t)1 << PLACE_BITS) - 1)
-#define ROW_HIGH_MASK (((uint64_t)1 << (PLACE_BITS - ROW_LOW_BITS)) - 1)
+#define PLACE_HALF_MASK (((uint64_t)1 << PLACE_HALF_BITS) - 1)
+#define ROW_HIGH_MASK (((uint64_t)1 << ROW_HIGH_BITS) - 1)
 
+/* hash: in the upper bits */
 static inline struct pair pack(uint64_t hash, uint64_t row, uint64_t place)
 {
     return (struct pair){(hash & ~ROW_HIGH_MASK) | row >> ROW_LOW_BITS, row << PLACE_BITS | place};
@@ -51,54 +68,41 @@ void bits_release(struct bits *bits)
     *bits = (struct bits){NULL, 0};
 }
 
-void duplicates_init(struct duplicates *duplicates, bool has_dedupe, size_t memory_bytes,
-                     int dir_fd)
+void duplicates_init(struct duplicates *duplicates, const struct recall_plan *plan, bool has_dedupe,
+                     size_t memory_bytes, int dir_fd)
 {
-    /* with dedupe columns: two sets, and the links of their chains, which are few in most lists */
-    size_t share = has_dedupe ? memory_bytes / 100 * 46 : memory_bytes;
     *duplicates = (struct duplicates){
-        .has_dedupe = has_dedupe, .memory_bytes = memory_bytes / 100 * 8, .dir_fd = dir_fd};
-    pairs_init(&duplicates->keys, share, dir_fd);
-    pairs_init(&duplicates->dedupes, share, dir_fd);
+        .plan = plan, .has_dedupe = has_dedupe, .memory_bytes = memory_bytes, .dir_fd = dir_fd};
+    spill_init(&duplicates->sightings, dir_fd, memory_bytes / 2);
 }
 
 void duplicates_release(struct duplicates *duplicates)
 {
-    pairs_release(&duplicates->keys);
-    pairs_release(&duplicates->dedupes);
-}
-
-static enum rc add_hashes(struct pairs *pairs, const struct candidate *candidates, size_t count,
-                          bool is_dedupe, uint64_t row, uint64_t log_base, struct err *err)
-{
-    enum rc rc = pairs_room(pairs, count, err);
-    if (rc != RC_OK) {
-        return rc;
-    }
-    struct pair *to = pairs->items + pairs->count;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t hash = is_dedupe ? candidates[i].dedupe_hash : candidates[i].key_hash;
-        to[i] = pack(hash, row + i, log_base + candidates[i].log_at);
-    }
-    pairs->count += count;
-    pairs->total += count;
-    return RC_OK;
+    spill_release(&duplicates->sightings);
 }
 
 enum rc duplicates_add(struct duplicates *duplicates, const struct candidate *candidates,
                        size_t count, uint64_t log_base, struct err *err)
 {
-    uint64_t row = duplicates->count;
+    struct sighting sightings[512];
+    enum rc rc = RC_OK;
 
     if (count == 0) {
         return RC_OK;
     }
-    if (row + count > DUPLICATES_ROWS_MAX || log_base + candidates[count - 1].log_at > PLACE_MASK) {
+    if (duplicates->count + count > DUPLICATES_ROWS_MAX ||
+        log_base + candidates[count - 1].log_at > PLACE_MASK) {
         return err_set(err, RC_RANGE, "more rows than one delivery may have; split it");
     }
-    enum rc rc = add_hashes(&duplicates->keys, candidates, count, false, row, log_base, err);
-    if (rc == RC_OK && duplicates->has_dedupe) {
-        rc = add_hashes(&duplicates->dedupes, candidates, count, true, row, log_base, err);
+    for (size_t i = 0; rc == RC_OK && i < count;) {
+        size_t here = 0;
+        for (; here < sizeof sightings / sizeof sightings[0] && i < count; here++, i++) {
+            uint64_t place = log_base + candidates[i].log_at;
+            sightings[here] = (struct sighting){
+                (candidates[i].key_hash & ~PLACE_HALF_MASK) | place >> PLACE_HALF_BITS,
+                (candidates[i].dedupe_hash & ~PLACE_HALF_MASK) | (place & PLACE_HALF_MASK)};
+        }
+        rc = spill_add(&duplicates->sightings, sightings, here * sizeof sightings[0], err);
     }
     duplicates->count += count;
     return rc;
@@ -110,13 +114,17 @@ struct chain {
     uint64_t row;   /* the last one of the chain so far */
 };
 
-/* What finds the chains of one kind. */
+/* What finds the chains of one kind, within a range of hashes: those with the same upper bits. */
 struct linker {
-    struct pairs *from;
-    struct pairs *links; /* (row, next row << 1 | is_dedupe); NULL: mark next rows in dropped */
-    struct bits *dropped;
+    const struct duplicates *duplicates;
     const struct spill *log;
+    size_t memory_bytes; /* to find those that may stand twice, and to sort them */
     bool is_dedupe;
+    unsigned range_bits;
+    uint64_t range;
+    struct suspects suspects;
+    struct pairs pairs; /* (hash, row) of those */
+    struct pairs links; /* (row, next row << 1 | is_dedupe) */
     bool has_hash;
     uint64_t hash;
     struct chain *chains; /* texts of this hash */
@@ -125,6 +133,7 @@ struct linker {
     struct buf text;     /* of the chain that was looked at last: one often has many rows */
     uint64_t text_place; /* whose; UINT64_MAX: nobody's */
     struct buf scratch;
+    struct recall recall;
     enum rc rc;
     struct err err;
 };
@@ -133,10 +142,12 @@ static enum rc text_at(struct linker *linker, uint64_t place, struct slice *out,
 {
     struct rowlog_record record;
     enum rc rc = rowlog_at(linker->log, place, &linker->scratch, &record, err);
-    if (rc == RC_OK) {
-        *out = linker->is_dedupe ? record.dedupe : record.key;
+    if (rc != RC_OK) {
+        return rc;
     }
-    return rc;
+    return linker->is_dedupe
+               ? rowlog_dedupe(&record, linker->duplicates->plan, &linker->recall, out, err)
+               : rowlog_key(&record, linker->duplicates->plan, &linker->recall, out, err);
 }
 
 static enum rc is_same(struct linker *linker, uint64_t chain_place, uint64_t place, bool *out,
@@ -190,14 +201,10 @@ static enum rc link_row(struct linker *linker, uint64_t place, uint64_t row, str
         if (rc != RC_OK) {
             return rc;
         }
-        if (same && linker->links == NULL) {
-            bits_set(linker->dropped, row);
-            return RC_OK;
-        }
         if (same) {
             struct pair link = {chain->row, row << 1 | linker->is_dedupe};
             chain->row = row;
-            return pairs_add(linker->links, link, err);
+            return pairs_add(&linker->links, link, err);
         }
     }
     return new_chain(linker, place, row, err);
@@ -227,14 +234,111 @@ static enum rc take_hashes(void *ctx, const struct pair *items, size_t count, st
     return rc;
 }
 
-static void *link_all(void *arg)
+typedef enum rc sighting_take(struct linker *linker, const struct sighting *sighting, uint64_t row,
+                              struct err *err);
+
+static inline uint64_t hash_of(const struct linker *linker, const struct sighting *sighting)
 {
-    struct linker *linker = arg;
+    return linker->is_dedupe ? sighting->dedupe : sighting->key;
+}
+
+static inline bool is_in_range(const struct linker *linker, uint64_t hash)
+{
+    return linker->range_bits == 0 || hash >> (64 - linker->range_bits) == linker->range;
+}
+
+/* What tells it from the others of its range. */
+static inline uint64_t suspect_of(const struct linker *linker, uint64_t hash)
+{
+    return (hash & ~PLACE_HALF_MASK) << linker->range_bits >> PLACE_HALF_BITS;
+}
+
+static enum rc note_sighting(struct linker *linker, const struct sighting *sighting, uint64_t row,
+                             struct err *err)
+{
+    uint64_t hash = hash_of(linker, sighting);
+    (void)row;
+    (void)err;
+    if (is_in_range(linker, hash)) {
+        suspects_note(&linker->suspects, suspect_of(linker, hash));
+    }
+    return RC_OK;
+}
+
+static enum rc pair_sighting(struct linker *linker, const struct sighting *sighting, uint64_t row,
+                             struct err *err)
+{
+    uint64_t hash = hash_of(linker, sighting);
+    uint64_t place =
+        (sighting->key & PLACE_HALF_MASK) << PLACE_HALF_BITS | (sighting->dedupe & PLACE_HALF_MASK);
+    return is_in_range(linker, hash) && suspects_ask(&linker->suspects, suspect_of(linker, hash))
+               ? pairs_add(&linker->pairs, pack(hash, row, place), err)
+               : RC_OK;
+}
+
+static inline enum rc each_sighting(struct linker *linker, sighting_take *take, struct err *err)
+{
+    const struct spill *spill = &linker->duplicates->sightings;
+    enum rc rc = RC_OK;
+
+    for (uint64_t row = 0; rc == RC_OK && row < linker->duplicates->count;) {
+        struct slice view;
+        rc = spill_view(spill, row * sizeof(struct sighting),
+                        SIGHTINGS_AT_ONCE * sizeof(struct sighting), &linker->scratch, &view, err);
+        const struct sighting *sightings = (const struct sighting *)(const void *)view.ptr;
+        size_t count = rc == RC_OK ? view.len / sizeof *sightings : 0;
+        for (size_t i = 0; rc == RC_OK && i < count; i++) {
+            rc = take(linker, &sightings[i], row++, err);
+        }
+    }
+    return rc;
+}
+
+/* Those that may stand twice become pairs. */
+static enum rc find_suspects(struct linker *linker, struct err *err)
+{
+    size_t for_suspects = linker->memory_bytes / 100 * SUSPECTS_PERCENT;
+    pairs_init(&linker->pairs, linker->memory_bytes - for_suspects, linker->duplicates->dir_fd);
+    enum rc rc = suspects_init(&linker->suspects, linker->duplicates->count >> linker->range_bits,
+                               for_suspects, err);
+    if (rc == RC_OK && linker->suspects.seen != NULL) {
+        rc = each_sighting(linker, note_sighting, err);
+    }
+    if (rc == RC_OK) {
+        rc = each_sighting(linker, pair_sighting, err);
+    }
+    suspects_release(&linker->suspects);
+    return rc;
+}
+
+static void link_all(struct linker *linker)
+{
     linker->text_place = UINT64_MAX;
-    linker->rc = pairs_each(linker->from, take_hashes, linker, &linker->err);
+    linker->rc = find_suspects(linker, &linker->err);
+    if (linker->rc == RC_OK) {
+        linker->rc = pairs_each(&linker->pairs, take_hashes, linker, &linker->err);
+    }
+    pairs_release(&linker->pairs);
     free(linker->chains);
     buf_release(&linker->text);
     buf_release(&linker->scratch);
+    recall_release(&linker->recall);
+}
+
+enum { KINDS = 2 }; /* keys, dedupe columns */
+
+/* A range of hashes, one kind after the other: by one thread. */
+struct range {
+    struct linker kinds[KINDS];
+    unsigned kinds_count;
+};
+
+static void *link_range(void *arg)
+{
+    struct range *range = arg;
+    for (unsigned i = 0; i < range->kinds_count; i++) {
+        link_all(&range->kinds[i]);
+    }
     return NULL;
 }
 
@@ -270,19 +374,18 @@ static enum rc take_over(void *ctx, const struct pair *items, size_t count, stru
     return rc;
 }
 
-static enum rc visit_links(struct pairs *key_links, struct pairs *dedupe_links, uint64_t rows,
-                           struct bits *dropped, struct err *err)
+/* links: sorted by row, of all chains */
+static enum rc visit_links(struct pairs *links, uint64_t rows, struct bits *dropped,
+                           struct err *err)
 {
     struct visit visit = {{NULL, 0}, {NULL, 0}};
-    /* one set of links, so that they come in one order */
-    enum rc rc = pairs_each(dedupe_links, take_over, key_links, err);
+    enum rc rc = RC_OK;
 
-    if (rc == RC_OK &&
-        (!bits_init(&visit.key_taken, rows) || !bits_init(&visit.dedupe_taken, rows))) {
+    if (!bits_init(&visit.key_taken, rows) || !bits_init(&visit.dedupe_taken, rows)) {
         rc = err_set(err, RC_NOMEM, "no memory");
     }
     if (rc == RC_OK) {
-        rc = pairs_each(key_links, take_links, &visit, err);
+        rc = pairs_each(links, take_links, &visit, err);
     }
     if (rc == RC_OK) {
         for (uint64_t i = 0; i < rows / 64 + 1; i++) {
@@ -296,38 +399,102 @@ static enum rc visit_links(struct pairs *key_links, struct pairs *dedupe_links, 
     return rc;
 }
 
-static enum rc result_of(const struct linker *linker, struct err *err)
+/* One set of links, so that they come in one order: the first linker's. */
+static enum rc gather_links(struct range *ranges, unsigned count, struct err *err)
 {
-    return linker->rc == RC_OK ? RC_OK : err_set(err, linker->rc, "%s", linker->err.text);
+    struct pairs *all = &ranges[0].kinds[0].links;
+    enum rc rc = RC_OK;
+
+    for (unsigned i = 0; rc == RC_OK && i < count; i++) {
+        for (unsigned kind = 0; rc == RC_OK && kind < ranges[i].kinds_count; kind++) {
+            struct linker *linker = &ranges[i].kinds[kind];
+            if (linker->rc != RC_OK) {
+                return err_set(err, linker->rc, "%s", linker->err.text);
+            }
+            if (&linker->links != all) {
+                rc = pairs_each(&linker->links, take_over, all, err);
+            }
+        }
+    }
+    return rc;
 }
 
-static enum rc resolve_both(struct duplicates *duplicates, const struct spill *log,
-                            unsigned threads, struct bits *dropped, struct err *err)
+static void plan_range(struct range *range, const struct duplicates *duplicates,
+                       const struct spill *log, uint64_t number, unsigned range_bits)
 {
-    struct pairs links[2];
-    struct linker linkers[2] = {
-        {.from = &duplicates->keys, .links = &links[0], .log = log},
-        {.from = &duplicates->dedupes, .links = &links[1], .log = log, .is_dedupe = true}};
-    pthread_t helper;
+    size_t hundredth = (duplicates->memory_bytes / 100) >> range_bits;
+    /* the sightings have half, where they are in memory */
+    size_t percent = 100 - LINKS_PERCENT - (duplicates->sightings.fd < 0 ? 50 : 0);
 
-    pairs_init(&links[0], duplicates->memory_bytes / 2, duplicates->dir_fd);
-    pairs_init(&links[1], duplicates->memory_bytes / 2, duplicates->dir_fd);
-    bool is_started = threads > 1 && pthread_create(&helper, NULL, link_all, &linkers[1]) == 0;
-    link_all(&linkers[0]);
-    if (is_started) {
-        pthread_join(helper, NULL);
-    } else {
-        link_all(&linkers[1]);
+    range->kinds_count = duplicates->has_dedupe ? KINDS : 1;
+    for (unsigned kind = 0; kind < range->kinds_count; kind++) {
+        range->kinds[kind] = (struct linker){.duplicates = duplicates,
+                                             .log = log,
+                                             .memory_bytes = hundredth * percent,
+                                             .is_dedupe = kind == 1,
+                                             .range_bits = range_bits,
+                                             .range = number};
+        /* the first gets the links of all the others too */
+        bool is_first = number == 0 && kind == 0;
+        pairs_init(&range->kinds[kind].links,
+                   is_first ? duplicates->memory_bytes / 100 * LINKS_PERCENT / 2
+                            : hundredth * LINKS_PERCENT / 2 / range->kinds_count,
+                   duplicates->dir_fd);
     }
-    enum rc rc = result_of(&linkers[0], err);
-    if (rc == RC_OK) {
-        rc = result_of(&linkers[1], err);
+}
+
+/* The calling thread takes the first; those for which no thread is to be had come after it. */
+static void link_ranges(struct range *ranges, unsigned count)
+{
+    pthread_t helpers[RANGES_MAX];
+    unsigned started = 1;
+
+    while (started < count &&
+           pthread_create(&helpers[started], NULL, link_range, &ranges[started]) == 0) {
+        started++;
     }
-    if (rc == RC_OK && links[0].total + links[1].total > 0) {
-        rc = visit_links(&links[0], &links[1], duplicates->count, dropped, err);
+    link_range(&ranges[0]);
+    for (unsigned i = started; i < count; i++) {
+        link_range(&ranges[i]);
     }
-    pairs_release(&links[0]);
-    pairs_release(&links[1]);
+    for (unsigned i = 1; i < started; i++) {
+        pthread_join(helpers[i], NULL);
+    }
+}
+
+static unsigned range_bits_for(const struct duplicates *duplicates, unsigned threads)
+{
+    unsigned bits = 0;
+    while (duplicates->count >= RANGES_ROWS_MIN && 2U << bits <= threads &&
+           2U << bits <= RANGES_MAX) {
+        bits++;
+    }
+    return bits;
+}
+
+static enum rc resolve(struct duplicates *duplicates, const struct spill *log, unsigned threads,
+                       struct bits *dropped, struct err *err)
+{
+    unsigned range_bits = range_bits_for(duplicates, threads);
+    unsigned count = 1U << range_bits;
+    struct range *ranges = calloc(count, sizeof *ranges);
+    if (ranges == NULL) {
+        return err_set(err, RC_NOMEM, "no memory");
+    }
+    for (unsigned i = 0; i < count; i++) {
+        plan_range(&ranges[i], duplicates, log, i, range_bits);
+    }
+    link_ranges(ranges, count);
+    enum rc rc = gather_links(ranges, count, err);
+    if (rc == RC_OK && ranges[0].kinds[0].links.total > 0) {
+        rc = visit_links(&ranges[0].kinds[0].links, duplicates->count, dropped, err);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned kind = 0; kind < ranges[i].kinds_count; kind++) {
+            pairs_release(&ranges[i].kinds[kind].links);
+        }
+    }
+    free(ranges);
     return rc;
 }
 
@@ -335,14 +502,10 @@ enum rc duplicates_resolve(struct duplicates *duplicates, const struct spill *lo
                            struct bits *dropped, struct err *err)
 {
     *dropped = (struct bits){NULL, 0};
-    if (duplicates->has_dedupe) {
-        return resolve_both(duplicates, log, threads, dropped, err);
+    enum rc rc = spill_flush(&duplicates->sightings, err);
+    if (rc == RC_OK) {
+        rc = resolve(duplicates, log, threads, dropped, err);
     }
-    /* keys alone: all but the first of a chain are duplicates */
-    if (!bits_init(dropped, duplicates->count)) {
-        return err_set(err, RC_NOMEM, "no memory");
-    }
-    struct linker linker = {.from = &duplicates->keys, .dropped = dropped, .log = log};
-    link_all(&linker);
-    return result_of(&linker, err);
+    spill_release(&duplicates->sightings);
+    return rc;
 }

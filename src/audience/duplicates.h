@@ -3,15 +3,17 @@
  *
  * Exact, and the same whatever the number of rows or threads: rows are taken in the order of the
  * file, one is a duplicate when a row before it that is none has the same key or the same dedupe
- * columns. Pairs (hash, row) are sorted, on disk where they grow; rows with equal hashes are
- * compared in full in the log of rows. Memory is one or two bits a candidate, and the bound given.
+ * columns. Of each row 16 bytes of hashes are kept, on disk where they grow; those that may stand
+ * twice (suspects) are sorted as pairs (hash, row), and rows with equal hashes are compared in full
+ * in the log of rows. Memory is one or two bits a candidate, and the bound given.
  */
 #ifndef POSTROOM_AUDIENCE_DUPLICATES_H
 #define POSTROOM_AUDIENCE_DUPLICATES_H
 
 #include "audience/pairs.h"
+#include "audience/recall.h"
 
-#define DUPLICATES_ROWS_MAX ((uint64_t)1 << 40) /* 48 bits of hash, 40 of row, 40 of place */
+#define DUPLICATES_ROWS_MAX ((uint64_t)1 << 40) /* 44 bits of hash, 40 of row, 40 of place */
 #define DUPLICATES_LOG_BYTES_MAX ((uint64_t)1 << 40)
 
 /* One candidate of a block. */
@@ -21,23 +23,29 @@ struct candidate {
     uint64_t log_at;      /* of its record, within what the block adds to the log */
 };
 
+/* What is kept of a candidate; which row it is follows from its place among the others. */
+struct sighting {
+    uint64_t key;    /* 44 bits of hash, upper 20 of the log's place */
+    uint64_t dedupe; /* the same, lower 20 */
+};
+
 struct duplicates {
+    const struct recall_plan *plan; /* how rows are read again that the log has only the place of */
     bool has_dedupe;
     size_t memory_bytes;
     int dir_fd;
     uint64_t count; /* candidates so far: the number of the next one */
-    struct pairs keys;
-    struct pairs dedupes;
+    struct spill sightings;
 };
 
-void duplicates_init(struct duplicates *duplicates, bool has_dedupe, size_t memory_bytes,
-                     int dir_fd);
+void duplicates_init(struct duplicates *duplicates, const struct recall_plan *plan, bool has_dedupe,
+                     size_t memory_bytes, int dir_fd);
 void duplicates_release(struct duplicates *duplicates);
 
 /*
  * duplicates_add - the candidates of a block, in the order of the file
  * log_base  offset of the block's records in the log
- * Returns   RC_OK; RC_RANGE a limit above; what pairs_room returns
+ * Returns   RC_OK; RC_RANGE a limit above; what spill_add returns
  */
 enum rc duplicates_add(struct duplicates *duplicates, const struct candidate *candidates,
                        size_t count, uint64_t log_base, struct err *err) MUST_CHECK;
@@ -65,7 +73,7 @@ void bits_release(struct bits *bits);
 /*
  * duplicates_resolve - mark the duplicates
  * log       the rows' records
- * threads   2 or more: keys and dedupe columns are sorted side by side
+ * threads   hashes are divided among so many, or fewer
  * dropped   result; the caller releases it
  * Returns   RC_OK; RC_NOMEM; RC_RANGE; RC_TEMP; RC_IO. What was added is used up
  */

@@ -3,8 +3,8 @@
  *
  * Contract in the header. Chunks are small and stay in their thread's cache; what they hold is
  * copied behind one another into slabs of large pages, where the walk in order finds it without
- * missing its pages. When memory is full, what is there is sorted and written as a run; runs are
- * merged as they are read. A run is items one behind the other, as they lie in memory.
+ * missing its pages. When memory is full, what is there is sorted and written as runs
+ * (order_run.c), which are merged as they are read (order_merge.c).
  */
 #include "audience/order.h"
 
@@ -95,88 +95,27 @@ void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int di
 {
     *order =
         (struct order){.is_sorted = is_sorted, .memory_bytes = memory_bytes, .threads = threads};
-    spill_init(&order->runs, dir_fd, 0);
+    spill_init(&order->spilled, dir_fd, 0);
 }
 
-static void forget_slabs(struct order *order)
+static void release_slabs(struct order *order)
 {
-    for (size_t i = 0; i < order->slabs_count; i++) {
+    for (size_t i = 0; i < order->slabs_made; i++) {
         free(order->slabs[i].bytes);
     }
+    order->slabs_made = 0;
     order->slabs_count = 0;
-    order->refs_count = 0;
-    order->used_bytes = 0;
 }
 
 void order_release(struct order *order)
 {
-    forget_slabs(order);
+    release_slabs(order);
     free(order->slabs);
     free(order->refs);
-    free(order->run_ends);
-    spill_release(&order->runs);
+    free(order->runs);
+    spill_release(&order->spilled);
     *order = (struct order){0};
-    order->runs.fd = -1;
-}
-
-static enum rc sort_refs(struct order *order, struct err *err)
-{
-    if (order->refs_count < 2) {
-        return RC_OK;
-    }
-    struct order_ref *spare = malloc(order->refs_count * sizeof *spare);
-    bool is_ok = spare != NULL && order_sort(order->refs, spare, order->refs_count, order->threads);
-    free(spare);
-    return is_ok ? RC_OK : no_memory(err);
-}
-
-static enum rc write_refs(struct order *order, struct err *err)
-{
-    enum { AHEAD = 8 };
-    enum rc rc = RC_OK;
-
-    for (size_t i = 0; rc == RC_OK && i < order->refs_count; i++) {
-        if (i + AHEAD < order->refs_count) {
-            __builtin_prefetch(order->refs[i + AHEAD].item);
-            __builtin_prefetch((char *)order->refs[i + AHEAD].item + 64);
-        }
-        const struct order_item *item = order->refs[i].item;
-        rc = spill_add(&order->runs, item, order_item_size(item->key_len, item->payload_len), err);
-    }
-    return rc;
-}
-
-/* What is in memory goes to disk: sorted as a run, else behind what is there already. */
-static enum rc write_run(struct order *order, struct err *err)
-{
-    enum rc rc = RC_OK;
-
-    if (order->runs_count == ORDER_RUNS_MAX) {
-        return err_set(err, RC_RANGE, "too many rows for this much memory; give more memory");
-    }
-    if (order->run_ends == NULL) {
-        order->run_ends = calloc(ORDER_RUNS_MAX, sizeof *order->run_ends);
-        if (order->run_ends == NULL) {
-            return no_memory(err);
-        }
-    }
-    if (order->is_sorted) {
-        rc = sort_refs(order, err);
-        if (rc == RC_OK) {
-            rc = write_refs(order, err);
-        }
-    }
-    for (size_t i = 0; rc == RC_OK && !order->is_sorted && i < order->slabs_count; i++) {
-        rc = spill_add(&order->runs, order->slabs[i].bytes, order->slabs[i].len, err);
-    }
-    if (rc == RC_OK) {
-        if (order->is_sorted || order->runs_count == 0) {
-            order->runs_count++;
-        }
-        order->run_ends[order->runs_count - 1] = spill_size(&order->runs);
-        forget_slabs(order);
-    }
-    return rc;
+    order->spilled.fd = -1;
 }
 
 /* A slab with room for len bytes. The first is as long as it must be: most deliveries are small. */
@@ -188,7 +127,11 @@ static enum rc slab_for(struct order *order, size_t len, struct order_slab **out
             return RC_OK;
         }
     }
-    if (order->slabs_count == order->slabs_cap) {
+    if (order->slabs_count < order->slabs_made && len <= ORDER_SLAB_BYTES) {
+        *out = &order->slabs[order->slabs_count++];
+        return RC_OK;
+    }
+    if (order->slabs_made == order->slabs_cap) {
         size_t cap = order->slabs_cap == 0 ? 64 : order->slabs_cap * 2;
         struct order_slab *slabs = realloc(order->slabs, cap * sizeof *slabs);
         if (slabs == NULL) {
@@ -198,11 +141,12 @@ static enum rc slab_for(struct order *order, size_t len, struct order_slab **out
         order->slabs_cap = cap;
     }
     size_t cap = order->slabs_count == 0 || len > ORDER_SLAB_BYTES ? len : ORDER_SLAB_BYTES;
-    char *bytes = malloc(cap);
+    char *bytes = memory_large(cap);
     if (bytes == NULL) {
         return no_memory(err);
     }
-    memory_prefer_large(bytes, cap);
+    /* it takes its place before those that are kept for later */
+    order->slabs[order->slabs_made++] = order->slabs[order->slabs_count];
     *out = &order->slabs[order->slabs_count++];
     **out = (struct order_slab){bytes, 0, cap};
     return RC_OK;
@@ -219,6 +163,7 @@ static enum rc refs_for(struct order *order, size_t items, struct err *err)
     if (refs == NULL) {
         return no_memory(err);
     }
+    memory_prefer_large(refs, cap * sizeof *refs);
     order->refs = refs;
     order->refs_cap = cap;
     return RC_OK;
@@ -252,7 +197,7 @@ enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_
         return RC_OK;
     }
     if (order->slabs_count > 0 && needed > order->memory_bytes) {
-        rc = write_run(order, err);
+        rc = order_write_run(order, err);
     }
     rc = rc == RC_OK ? slab_for(order, len, &slab, err) : rc;
     rc = rc == RC_OK ? refs_for(order, chunk->count, err) : rc;
@@ -273,12 +218,13 @@ enum rc order_finish(struct order *order, struct err *err)
     enum rc rc = RC_OK;
 
     if (order->runs_count > 0 && order->slabs_count > 0) {
-        rc = write_run(order, err);
+        rc = order_write_run(order, err);
     } else if (order->is_sorted) {
-        rc = sort_refs(order, err);
+        rc = order_sort_refs(order, err);
     }
     if (rc == RC_OK && order->runs_count > 0) {
-        rc = spill_flush(&order->runs, err);
+        rc = spill_flush(&order->spilled, err);
+        release_slabs(order);
         free(order->refs);
         order->refs = NULL;
         order->refs_cap = 0;

@@ -67,19 +67,26 @@ struct order_slab {
     size_t cap;
 };
 
+/* Sorted items on disk: offsets in the spill. */
+struct order_run {
+    uint64_t start;
+    uint64_t end;
+};
+
 struct order {
     bool is_sorted; /* by keys; else as they come */
     unsigned threads;
     size_t memory_bytes;
     size_t used_bytes; /* of the slabs */
     struct order_slab *slabs;
-    size_t slabs_count;
+    size_t slabs_count; /* in use */
+    size_t slabs_made;  /* with memory: what was used for one run serves the next */
     size_t slabs_cap;
     struct order_ref *refs; /* is_sorted only */
     size_t refs_count;
     size_t refs_cap;
-    struct spill runs;
-    uint64_t *run_ends;
+    struct spill spilled; /* where the runs lie */
+    struct order_run *runs;
     size_t runs_count;
 };
 
@@ -110,10 +117,21 @@ enum rc order_each(const struct order *order, order_take *take, void *ctx,
 /*
  * order_sort - sort references by key, equal ones as they stand
  * refs     prefix: the first 8 bytes of each key
- * spare    as long as refs; afterwards without meaning
+ * spare    as long as refs; afterwards without meaning. The two may have changed places
  * Returns  false where threads or memory are lacking (refs are then unchanged or sorted)
  */
-bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, unsigned threads);
+bool order_sort(struct order_ref **refs, struct order_ref **spare, size_t count, unsigned threads);
+
+/* order_sort_refs - all references in memory. RC_OK; RC_NOMEM */
+enum rc order_sort_refs(struct order *order, struct err *err) MUST_CHECK;
+
+/* order_write_run - what is in memory goes to disk: sorted as runs, else behind what is there
+ * already. Results as order_take_chunk */
+enum rc order_write_run(struct order *order, struct err *err) MUST_CHECK;
+
+/* order_side_by_side - `work` for each of count arguments that lie `size` bytes apart: each in a
+ * thread, and those for which none is to be had one after the other */
+void order_side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count);
 
 /* order_prefix - 8 bytes of the key from `depth` on, NUL bytes behind its end */
 static inline uint64_t order_prefix(const struct order_item *item, size_t depth)

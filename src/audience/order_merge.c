@@ -59,7 +59,7 @@ static enum rc fill(struct merge *merge, struct run *run, size_t size, struct er
     size_t want = run->cap - rest;
     want = more < want ? (size_t)more : want;
     size_t got = 0;
-    enum rc rc = spill_read(&merge->order->runs, run->at, run->bytes + rest, want, &got, err);
+    enum rc rc = spill_read(&merge->order->spilled, run->at, run->bytes + rest, want, &got, err);
     run->at += got;
     run->len += got;
     if (rc == RC_OK && run->len < size) {
@@ -179,8 +179,8 @@ static enum rc merge_each(const struct order *order, order_take *take, void *ctx
     for (size_t i = 0; rc == RC_OK && i < order->runs_count; i++) {
         struct run *run = &merge.runs[i];
         bool is_there = false;
-        run->at = i == 0 ? 0 : order->run_ends[i - 1];
-        run->end = order->run_ends[i];
+        run->at = order->runs[i].start;
+        run->end = order->runs[i].end;
         run->cap = read_bytes_of(order);
         run->bytes = malloc(run->cap);
         rc = run->bytes == NULL ? no_memory(err) : look(&merge, run, &is_there, err);

@@ -209,6 +209,7 @@ static void choose_splitters(struct ranges *ranges, const struct order_ref *refs
     }
     qsort(samples, samples_count, sizeof samples[0], compare_prefixes);
     ranges->count = 1;
+    memset(ranges->splitters, 0xFF, sizeof ranges->splitters);
     for (size_t i = 1; i < wanted; i++) {
         uint64_t splitter = samples[i * SAMPLES_EACH];
         if (ranges->count == 1 || splitter != ranges->splitters[ranges->count - 2]) {
@@ -217,17 +218,15 @@ static void choose_splitters(struct ranges *ranges, const struct order_ref *refs
     }
 }
 
+/* How many splitters are not above the prefix, without a branch to guess wrong: they are filled up
+ * with the highest number, and no range is behind the last. */
 static inline size_t range_of(const struct ranges *ranges, uint64_t prefix)
 {
     size_t low = 0;
-    size_t count = ranges->count - 1;
-    while (count > 0) {
-        size_t half = count / 2;
-        bool is_right = ranges->splitters[low + half] <= prefix;
-        low += is_right ? half + 1 : 0;
-        count = is_right ? count - half - 1 : half;
+    for (size_t half = RANGES_MAX / 2; half > 0; half /= 2) {
+        low += half & -(size_t)(ranges->splitters[low + half - 1] <= prefix);
     }
-    return low;
+    return low < ranges->count ? low : ranges->count - 1;
 }
 
 /* Each thread counts and scatters a part of the references of its own; the parts stand behind one
@@ -276,9 +275,7 @@ static void place_parts(struct ranges *ranges, struct part *parts, unsigned coun
     ranges->starts[ranges->count] = sum;
 }
 
-/* `work` for each of count arguments that lie `size` bytes apart: side by side, and those for which
- * no thread is to be had one after the other. */
-static void side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count)
+void order_side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count)
 {
     pthread_t helpers[THREADS_MAX];
     unsigned started = 1;
@@ -312,17 +309,21 @@ static bool scatter(struct ranges *ranges, const struct order_ref *refs, struct 
                                  .to = i + 1 == threads ? count : count / threads * (i + 1)};
     }
     if (is_ok) {
-        side_by_side(count_part, parts, sizeof *parts, threads);
+        order_side_by_side(count_part, parts, sizeof *parts, threads);
         place_parts(ranges, parts, threads);
-        side_by_side(scatter_part, parts, sizeof *parts, threads);
+        order_side_by_side(scatter_part, parts, sizeof *parts, threads);
     }
     free(range_of_ref);
     free(parts);
     return is_ok;
 }
 
-bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, unsigned threads)
+bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t count,
+                unsigned threads)
 {
+    struct order_ref *refs = *in_refs;
+    struct order_ref *spare = *in_spare;
+
     if (count < SPLIT_MIN) {
         sort_from(refs, spare, count, 0);
         return true;
@@ -338,8 +339,10 @@ bool order_sort(struct order_ref *refs, struct order_ref *spare, size_t count, u
     if (is_ok) {
         ranges->refs = spare;
         ranges->spare = refs;
-        side_by_side(sort_ranges, ranges, 0, threads); /* all of them take ranges from the same */
-        memcpy(refs, spare, count * sizeof *refs);
+        order_side_by_side(sort_ranges, ranges, 0,
+                           threads); /* all of them take ranges from the same */
+        *in_refs = spare;
+        *in_spare = refs;
     }
     free(ranges);
     return is_ok;

@@ -146,6 +146,8 @@ enum rc outcome_limit(struct outcome *outcome, const struct spill *log, uint64_t
 
 struct writer {
     const struct outcome *outcome;
+    const struct recall_plan *plan;
+    struct recall recall;
     uint64_t candidate;
     int fd;
     struct buf out;
@@ -174,6 +176,23 @@ static enum rc write_out(struct writer *writer, struct err *err)
     return rc;
 }
 
+/* Without printf: there may be as many of them as rows. */
+static void put_line(struct buf *out, uint64_t line, struct slice key, enum audience_cause cause)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + line % 10);
+        line /= 10;
+    } while (line > 0);
+    buf_add(out, digits + at, sizeof digits - at);
+    buf_add_byte(out, ',');
+    csv_put_field(out, key, ',');
+    buf_add_byte(out, ',');
+    buf_add_text(out, audience_cause_name(cause));
+    buf_add_byte(out, '\n');
+}
+
 static enum rc write_row(void *ctx, const struct rowlog_record *record, struct err *err)
 {
     struct writer *writer = ctx;
@@ -191,16 +210,19 @@ static enum rc write_row(void *ctx, const struct rowlog_record *record, struct e
             return RC_OK;
         }
     }
-    buf_add_format(&writer->out, "%llu,", (unsigned long long)record->line);
-    csv_put_field(&writer->out, record->key, ',');
-    buf_add_format(&writer->out, ",%s\n", audience_cause_name(cause));
+    struct slice key;
+    enum rc rc = rowlog_key(record, writer->plan, &writer->recall, &key, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    put_line(&writer->out, record->line, key, cause);
     return writer->out.len < WRITE_BYTES ? RC_OK : write_out(writer, err);
 }
 
-enum rc outcome_write(const struct outcome *outcome, const struct spill *log, int fd,
-                      struct err *err)
+enum rc outcome_write(const struct outcome *outcome, const struct spill *log,
+                      const struct recall_plan *plan, int fd, struct err *err)
 {
-    struct writer writer = {.outcome = outcome, .fd = fd, .out = BUF_EMPTY};
+    struct writer writer = {.outcome = outcome, .plan = plan, .fd = fd, .out = BUF_EMPTY};
 
     buf_add_text(&writer.out, "line,key,cause\n");
     enum rc rc = rowlog_each(log, write_row, &writer, err);
@@ -208,6 +230,7 @@ enum rc outcome_write(const struct outcome *outcome, const struct spill *log, in
         rc = write_out(&writer, err);
     }
     buf_release(&writer.out);
+    recall_release(&writer.recall);
     return rc;
 }
 

@@ -33,11 +33,12 @@ enum rc outcome_limit(struct outcome *outcome, const struct spill *log, uint64_t
 
 /*
  * outcome_write - line,key,cause of every row that is not in, in the order of the file
+ * plan      how rows are read again that the log has only the place of
  * fd        written from where it stands; borrowed
  * Returns   RC_OK; RC_TEMP the disk is full; RC_IO; RC_NOMEM
  */
-enum rc outcome_write(const struct outcome *outcome, const struct spill *log, int fd,
-                      struct err *err) MUST_CHECK;
+enum rc outcome_write(const struct outcome *outcome, const struct spill *log,
+                      const struct recall_plan *plan, int fd, struct err *err) MUST_CHECK;
 
 void outcome_release(struct outcome *outcome);
 

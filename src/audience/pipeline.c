@@ -20,12 +20,12 @@ enum job_state { JOB_FREE, JOB_BUSY, JOB_DONE };
 enum { JOBS_EACH = 2, JOBS_MAX = JOBS_EACH * AUDIENCE_THREADS_MAX + 1 };
 
 struct pipeline {
+    struct job jobs[JOBS_MAX];
     struct audience *audience;
     struct csv_block first; /* the rest of the block that the header is in */
     struct csv_reader *reader;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct job jobs[JOBS_MAX];
     enum job_state states[JOBS_MAX];
     size_t jobs_count;
     uint64_t next_read;
@@ -38,8 +38,8 @@ struct pipeline {
 };
 
 struct thread {
-    struct pipeline *pipeline;
     struct worker worker;
+    struct pipeline *pipeline;
     pthread_t id;
 };
 
@@ -175,10 +175,18 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* calloc for what threads of their own write to */
+static void *lines_calloc(size_t size)
+{
+    size_t whole = (size + CACHE_LINES - 1) / CACHE_LINES * CACHE_LINES;
+    void *lines = aligned_alloc(CACHE_LINES, whole);
+    return lines == NULL ? NULL : memset(lines, 0, whole);
+}
+
 static bool worker_init(struct worker *worker, struct audience *audience, unsigned number)
 {
     *worker = (struct worker){.audience = audience, .number = number, .index = CSV_INDEX_EMPTY};
-    worker->fields = calloc(audience->columns, sizeof *worker->fields);
+    worker->fields = lines_calloc(audience->columns * sizeof *worker->fields);
     for (size_t i = 0; worker->fields != NULL && i < audience->columns; i++) {
         worker->fields[i] = SLICE_LITERAL("");
     }
@@ -221,8 +229,8 @@ static void run_threads(struct thread *threads, unsigned count)
 enum rc pipeline_run(struct audience *audience, struct err *err)
 {
     unsigned count = audience->threads;
-    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
-    struct thread *threads = calloc(count, sizeof *threads);
+    struct pipeline *pipeline = lines_calloc(sizeof *pipeline);
+    struct thread *threads = lines_calloc(count * sizeof *threads);
     enum rc rc = pipeline == NULL || threads == NULL ? RC_NOMEM : RC_OK;
 
     for (unsigned i = 0; rc == RC_OK && i < count; i++) {

@@ -2,8 +2,9 @@
  * rowlog - what is remembered of each row until it is known who is in
  *
  * Contract in the header. A record: tag, line, length of the key, key, and for a candidate with
- * dedupe columns the length of their composite and the composite. Numbers are base 128, the lowest
- * seven bits first, the eighth set on all bytes but the last.
+ * dedupe columns the length of their composite and the composite. Where only the place is kept:
+ * tag, line, offset and length of the row. Numbers are base 128, the lowest seven bits first, the
+ * eighth set on all bytes but the last.
  */
 #include "audience/rowlog.h"
 
@@ -35,7 +36,11 @@ void rowlog_put(struct buf *out, const struct rowlog_record *record)
     char *to = out->ptr + out->len;
     *to++ = (char)(unsigned char)record->tag;
     to = put_number(to, record->line);
-    to = put_bytes(to, record->key);
+    if (record->tag == ROWLOG_CANDIDATE_PLACE) {
+        to = put_number(put_number(to, record->row_at), record->row_len);
+    } else {
+        to = put_bytes(to, record->key);
+    }
     if (record->tag == ROWLOG_CANDIDATE_DEDUPE) {
         to = put_bytes(to, record->dedupe);
     }
@@ -83,7 +88,16 @@ static bool parse(struct slice view, struct rowlog_record *out, size_t *out_used
     }
     out->tag = (unsigned char)view.ptr[0];
     out->dedupe = (struct slice){"", 0};
-    if (!get_number(view, &at, &out->line) || !get_bytes(view, &at, &out->key, out_missing)) {
+    if (!get_number(view, &at, &out->line)) {
+        return false;
+    }
+    if (out->tag == ROWLOG_CANDIDATE_PLACE) {
+        bool is_whole = get_number(view, &at, &out->row_at) && get_number(view, &at, &out->row_len);
+        *out_missing = (size_t)2 * NUMBER_BYTES_MAX;
+        *out_used = at;
+        return is_whole;
+    }
+    if (!get_bytes(view, &at, &out->key, out_missing)) {
         return false;
     }
     *out_missing = NUMBER_BYTES_MAX;
@@ -120,6 +134,40 @@ enum rc rowlog_at(const struct spill *log, uint64_t at, struct buf *scratch,
     struct slice view;
     size_t used = 0;
     return view_record(log, at, GLANCE_BYTES, scratch, &view, out, &used, err);
+}
+
+static enum rc read_again(const struct rowlog_record *record, const struct recall_plan *plan,
+                          struct recall *recall, struct err *err)
+{
+    return recall_row(recall, plan, record->row_at, (size_t)record->row_len, err);
+}
+
+static enum rc found(struct slice text, struct slice *out, struct err *err)
+{
+    *out = text;
+    return text.ptr != NULL ? RC_OK : err_set(err, RC_NOMEM, "no memory");
+}
+
+enum rc rowlog_key(const struct rowlog_record *record, const struct recall_plan *plan,
+                   struct recall *recall, struct slice *out, struct err *err)
+{
+    if (record->tag != ROWLOG_CANDIDATE_PLACE) {
+        *out = record->key;
+        return RC_OK;
+    }
+    enum rc rc = read_again(record, plan, recall, err);
+    return rc == RC_OK ? found(recall_key(recall, plan), out, err) : rc;
+}
+
+enum rc rowlog_dedupe(const struct rowlog_record *record, const struct recall_plan *plan,
+                      struct recall *recall, struct slice *out, struct err *err)
+{
+    if (record->tag != ROWLOG_CANDIDATE_PLACE) {
+        *out = record->dedupe;
+        return RC_OK;
+    }
+    enum rc rc = read_again(record, plan, recall, err);
+    return rc == RC_OK ? found(recall_dedupe(recall, plan), out, err) : rc;
 }
 
 enum rc rowlog_each(const struct spill *log, rowlog_take *take, void *ctx, struct err *err)

@@ -116,7 +116,7 @@ static enum rc read_one(struct seeds *seeds, seeds_take *take, void *ctx, struct
     for (size_t i = 0; i < record.count; i++) {
         seeds->fields[seeds->map[i]] = record.fields[i];
     }
-    struct audience_row row = {seeds->fields, seeds->columns, record.line, true};
+    struct audience_row row = {seeds->fields, seeds->columns, record.line, true, '\0'};
     buf_clear(out);
     rc = take(ctx, seeds->count, &row, out, err);
     if (rc != RC_OK) {

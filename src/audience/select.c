@@ -62,8 +62,8 @@ static void exclude(struct worker *worker, struct job *job, enum audience_cause 
 {
     job->excluded[cause]++;
     if (worker->audience->logs_excluded) {
-        struct rowlog_record record = {ROWLOG_EXCLUDED + (unsigned)cause, line, key,
-                                       SLICE_LITERAL("")};
+        struct rowlog_record record = {
+            .tag = ROWLOG_EXCLUDED + (unsigned)cause, .line = line, .key = key};
         rowlog_put(&job->log, &record);
     }
 }
@@ -144,58 +144,86 @@ static enum rc add_payload(struct worker *worker, struct job *job, const struct 
     return order_chunk_end(&job->chunk, at, key_len, job->candidates_count - 1, &job->err);
 }
 
-/* The fields of dedupe, each with a NUL byte behind it, which no field holds: no two rows that
- * differ in one of them have the same composite. */
+/* The fields of dedupe in one: what is compared where hashes are equal. */
 static struct slice composite_of(struct worker *worker)
 {
     const struct audience *audience = worker->audience;
-    size_t len = audience->options.dedupe_count;
 
-    for (size_t i = 0; i < audience->options.dedupe_count; i++) {
-        len += worker->fields[audience->dedupe[i]].len;
-    }
     buf_clear(&worker->composite);
-    if (!buf_reserve(&worker->composite, len)) {
-        return SLICE_LITERAL("");
-    }
-    char *to = worker->composite.ptr;
     for (size_t i = 0; i < audience->options.dedupe_count; i++) {
-        struct slice field = worker->fields[audience->dedupe[i]];
-        memcpy(to, field.ptr, field.len);
-        to += field.len;
-        *to++ = '\0';
+        composite_put(&worker->composite, worker->fields[audience->dedupe[i]]);
     }
-    worker->composite.len = len;
     return buf_slice(&worker->composite);
 }
 
-static enum rc add_candidate(struct worker *worker, struct job *job, const struct audience_row *row)
+static uint64_t dedupe_hash_of(const struct worker *worker)
+{
+    const struct audience *audience = worker->audience;
+    uint64_t hash = audience->hash_seed;
+
+    for (size_t i = 0; i < audience->options.dedupe_count; i++) {
+        struct slice field = worker->fields[audience->dedupe[i]];
+        hash = hash64_short(field.ptr, field.len, hash);
+    }
+    return hash;
+}
+
+/* What the log keeps: where the row lies, or the texts themselves. */
+static enum rc log_candidate(struct worker *worker, struct job *job, const struct csv_row *row,
+                             uint64_t line)
+{
+    const struct audience *audience = worker->audience;
+    struct rowlog_record record = {.tag = ROWLOG_CANDIDATE, .line = line};
+
+    if (audience->recall.fd >= 0) {
+        record.tag = ROWLOG_CANDIDATE_PLACE;
+        record.row_at = job->block.at + row->start;
+        record.row_len = row->end - row->start;
+    } else {
+        record.key = worker->fields[audience->key];
+        if (audience->options.dedupe_count > 0) {
+            record.tag = ROWLOG_CANDIDATE_DEDUPE;
+            record.dedupe = composite_of(worker);
+            if (worker->composite.is_failed) {
+                return no_memory(&job->err);
+            }
+        }
+    }
+    rowlog_put(&job->log, &record);
+    return RC_OK;
+}
+
+static bool has_candidate_room(struct job *job)
+{
+    if (job->candidates_count < job->candidates_cap) {
+        return true;
+    }
+    size_t cap = job->candidates_cap == 0 ? 4096 : job->candidates_cap * 2;
+    struct candidate *candidates = realloc(job->candidates, cap * sizeof *candidates);
+    if (candidates == NULL) {
+        return false;
+    }
+    job->candidates = candidates;
+    job->candidates_cap = cap;
+    return true;
+}
+
+static enum rc add_candidate(struct worker *worker, struct job *job, const struct csv_row *row,
+                             const struct audience_row *fields)
 {
     const struct audience *audience = worker->audience;
     struct slice key = worker->fields[audience->key];
-    struct rowlog_record record = {ROWLOG_CANDIDATE, row->line, key, SLICE_LITERAL("")};
-    struct candidate candidate = {hash64(key.ptr, key.len, audience->hash_seed), 0, job->log.len};
 
-    if (audience->options.dedupe_count > 0) {
-        record.tag = ROWLOG_CANDIDATE_DEDUPE;
-        record.dedupe = composite_of(worker);
-        if (worker->composite.is_failed) {
-            return no_memory(&job->err);
-        }
-        candidate.dedupe_hash = hash64(record.dedupe.ptr, record.dedupe.len, audience->hash_seed);
+    if (!has_candidate_room(job)) {
+        return no_memory(&job->err);
     }
-    if (job->candidates_count == job->candidates_cap) {
-        size_t cap = job->candidates_cap == 0 ? 4096 : job->candidates_cap * 2;
-        struct candidate *candidates = realloc(job->candidates, cap * sizeof *candidates);
-        if (candidates == NULL) {
-            return no_memory(&job->err);
-        }
-        job->candidates = candidates;
-        job->candidates_cap = cap;
+    job->candidates[job->candidates_count++] = (struct candidate){
+        hash64_short(key.ptr, key.len, audience->hash_seed), dedupe_hash_of(worker), job->log.len};
+    enum rc rc = log_candidate(worker, job, row, fields->line);
+    if (rc != RC_OK || audience->options.payload == NULL) {
+        return rc;
     }
-    rowlog_put(&job->log, &record);
-    job->candidates[job->candidates_count++] = candidate;
-    return audience->options.payload == NULL ? RC_OK : add_payload(worker, job, row);
+    return add_payload(worker, job, fields);
 }
 
 /* A sound row: its key, where, lists, check. */
@@ -220,7 +248,8 @@ static enum rc select_row(struct worker *worker, struct job *job, const struct c
     if (audience->second.count > 0) {
         unquote_columns(worker, row, &audience->second);
     }
-    struct audience_row here = {worker->fields, audience->columns, line, false};
+    struct audience_row here = {worker->fields, audience->columns, line, false,
+                                audience->delimiter};
     enum audience_cause cause = CAUSE_NONE;
     enum rc rc = find_cause(worker, job, &here, &cause);
     if (rc != RC_OK) {
@@ -230,7 +259,7 @@ static enum rc select_row(struct worker *worker, struct job *job, const struct c
         exclude(worker, job, cause, line, worker->fields[audience->key]);
         return RC_OK;
     }
-    return add_candidate(worker, job, &here);
+    return add_candidate(worker, job, row, &here);
 }
 
 static void clear(struct job *job)

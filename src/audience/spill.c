@@ -60,10 +60,12 @@ static enum rc open_unnamed(struct spill *spill, struct err *err)
     return err_set(err, RC_TEMP, "no free name for temporary data");
 }
 
-static enum rc write_all(struct spill *spill, const char *bytes, size_t len, struct err *err)
+enum rc spill_put(const struct spill *spill, uint64_t at, const void *from, size_t len,
+                  struct err *err)
 {
+    const char *bytes = from;
     while (len > 0) {
-        ssize_t put = pwrite(spill->fd, bytes, len, (off_t)spill->file_bytes);
+        ssize_t put = pwrite(spill->fd, bytes, len, (off_t)at);
         if (put < 0) {
             if (errno == EINTR) {
                 continue;
@@ -73,11 +75,18 @@ static enum rc write_all(struct spill *spill, const char *bytes, size_t len, str
         if (put == 0) {
             return write_fault(err, ENOSPC);
         }
-        spill->file_bytes += (uint64_t)put;
+        at += (uint64_t)put;
         bytes += put;
         len -= (size_t)put;
     }
     return RC_OK;
+}
+
+static enum rc write_all(struct spill *spill, const char *bytes, size_t len, struct err *err)
+{
+    enum rc rc = spill_put(spill, spill->file_bytes, bytes, len, err);
+    spill->file_bytes += rc == RC_OK ? len : 0;
+    return rc;
 }
 
 void spill_init(struct spill *spill, int dir_fd, size_t memory_bytes)
@@ -154,6 +163,16 @@ enum rc spill_add(struct spill *spill, const void *bytes, size_t len, struct err
     make_room(&spill->tail, len, bound);
     buf_add(&spill->tail, bytes, len);
     return buf_ok(&spill->tail, err);
+}
+
+enum rc spill_room(struct spill *spill, uint64_t len, uint64_t *out_at, struct err *err)
+{
+    enum rc rc = write_tail(spill, err);
+    if (rc == RC_OK) {
+        *out_at = spill->file_bytes;
+        spill->file_bytes += len;
+    }
+    return rc;
 }
 
 enum rc spill_flush(struct spill *spill, struct err *err)

@@ -49,6 +49,19 @@ enum rc spill_add(struct spill *spill, const void *bytes, size_t len, struct err
 enum rc spill_flush(struct spill *spill, struct err *err) MUST_CHECK;
 
 /*
+ * spill_room - make room in the file for bytes that are put there by offset: behind all that was
+ * added, and before what is added later
+ * len       none of it takes room on the disk before it is put
+ * Returns   as spill_add
+ */
+enum rc spill_room(struct spill *spill, uint64_t len, uint64_t *out_at, struct err *err) MUST_CHECK;
+
+/* spill_put - bytes into room that was made for them; by any number of threads at once, each its
+ * own. RC_OK; RC_TEMP the disk is full; RC_IO */
+enum rc spill_put(const struct spill *spill, uint64_t at, const void *bytes, size_t len,
+                  struct err *err) MUST_CHECK;
+
+/*
  * spill_read - copy at most len bytes from offset `at`; *out_got is less only at the end
  * Returns   RC_OK; RC_IO a read fault or a file that became shorter
  */

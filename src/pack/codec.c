@@ -1,12 +1,14 @@
 /*
  * codec - see codec.h
  *
- * Level 1 of DEFLATE is ISA-L's: twice as fast as the fastest that libdeflate has, and its pieces
- * end with whole bytes and no final block by themselves.
+ * Level 1 of DEFLATE is ISA-L's: twice as fast as the fastest that libdeflate has. Levels 3 to 6
+ * are our own (deflate_rows.h): what they are not made for shows in how little it shrinks, and is
+ * libdeflate's, as is all the rest. Only libdeflate ends its pieces with a final block.
  */
 #include "pack/codec.h"
 
 #include "pack/deflate.h"
+#include "pack/deflate_rows.h"
 
 #include <assert.h>
 #include <isa-l/igzip_lib.h>
@@ -14,8 +16,14 @@
 #include <stdlib.h>
 #include <zstd.h>
 
+enum {
+    ROWS_BYTES_MIN = 8 * 1024, /* less is not worth its tables */
+    ROWS_SHRINK_MIN = 3        /* rows become a quarter to a tenth */
+};
+
 struct codec {
     enum codec_kind kind;
+    struct deflate_rows *rows; /* NULL: not at this level */
     struct libdeflate_compressor *deflate;
     struct fast *fast; /* level 1 */
     ZSTD_CCtx *zstd;
@@ -28,7 +36,17 @@ struct fast {
 
 /* Ours to the library's. 9 is the smallest that each offers at more than 10 MB/s and core. */
 static const int DEFLATE_LEVELS[CODEC_LEVEL_MAX + 1] = {0, 0, 2, 3, 4, 5, 6, 7, 8, 12};
+/* Of deflate_rows; 0: not at this level, 1: the first repetition is as good as any */
+static const unsigned int LAZY_LEVELS[CODEC_LEVEL_MAX + 1] = {0, 0, 0, 1, 16, 32, 64, 0, 0, 0};
 static const int ZSTD_LEVELS[CODEC_LEVEL_MAX + 1] = {0, 1, 2, 3, 4, 5, 6, 8, 11, 16};
+
+/* Rows repeat long runs: fewer places are looked at than zstd's own levels do, for six bytes and
+ * more. Level 5 is smaller by that, 6 faster. */
+static const struct {
+    int strategy; /* 0: the level's own */
+    int search_log;
+    int match_min;
+} ZSTD_SEARCHES[CODEC_LEVEL_MAX + 1] = {[5] = {ZSTD_lazy, 1, 7}, [6] = {ZSTD_lazy, 2, 6}};
 
 enum rc codec_level_check(int level, struct err *err)
 {
@@ -39,13 +57,24 @@ enum rc codec_level_check(int level, struct err *err)
     return RC_OK;
 }
 
+static bool zstd_set(struct codec *codec, ZSTD_cParameter parameter, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, parameter, value));
+}
+
+static bool zstd_set_search(struct codec *codec, int level)
+{
+    return ZSTD_SEARCHES[level].strategy == 0 ||
+           (zstd_set(codec, ZSTD_c_strategy, ZSTD_SEARCHES[level].strategy) &&
+            zstd_set(codec, ZSTD_c_searchLog, ZSTD_SEARCHES[level].search_log) &&
+            zstd_set(codec, ZSTD_c_minMatch, ZSTD_SEARCHES[level].match_min));
+}
+
 static enum rc zstd_open(struct codec *codec, int level, struct err *err)
 {
     codec->zstd = ZSTD_createCCtx();
-    if (codec->zstd == NULL ||
-        ZSTD_isError(
-            ZSTD_CCtx_setParameter(codec->zstd, ZSTD_c_compressionLevel, ZSTD_LEVELS[level])) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, ZSTD_c_checksumFlag, 1))) {
+    if (codec->zstd == NULL || !zstd_set(codec, ZSTD_c_compressionLevel, ZSTD_LEVELS[level]) ||
+        !zstd_set(codec, ZSTD_c_checksumFlag, 1) || !zstd_set_search(codec, level)) {
         return err_set(err, RC_NOMEM, "no memory to compress with zstd");
     }
     return RC_OK;
@@ -58,7 +87,11 @@ static enum rc deflate_open(struct codec *codec, int level, struct err *err)
     } else {
         codec->deflate = libdeflate_alloc_compressor(DEFLATE_LEVELS[level]);
     }
-    return codec->fast != NULL || codec->deflate != NULL
+    bool has_rows = LAZY_LEVELS[level] > 0;
+    if (has_rows) {
+        codec->rows = deflate_rows_open(LAZY_LEVELS[level]);
+    }
+    return (codec->fast != NULL || codec->deflate != NULL) && (!has_rows || codec->rows != NULL)
                ? RC_OK
                : err_set(err, RC_NOMEM, "no memory to compress with deflate");
 }
@@ -92,6 +125,7 @@ void codec_free(struct codec *codec)
 {
     if (codec != NULL) {
         libdeflate_free_compressor(codec->deflate);
+        deflate_rows_free(codec->rows);
         (void)ZSTD_freeCCtx(codec->zstd);
         free(codec->fast);
         free(codec);
@@ -133,13 +167,20 @@ static enum rc fast_pack(struct fast *fast, struct slice raw, unsigned char *out
     return RC_OK;
 }
 
-enum rc codec_pack(struct codec *codec, struct slice raw, unsigned char *out, size_t out_cap,
-                   size_t *out_len, struct err *err)
+enum rc codec_pack(struct codec *codec, struct slice raw, size_t before, unsigned char *out,
+                   size_t out_cap, size_t *out_len, struct err *err)
 {
+    static_assert((int)CODEC_BEFORE_BYTES_MAX == (int)DEFLATE_ROWS_WINDOW, "more is of no use");
     assert(codec->kind != CODEC_STORE && out_cap >= codec_bound(codec->kind, raw.len));
     assert(raw.len <= CODEC_PIECE_BYTES_MAX);
     if (codec->fast != NULL) {
         return fast_pack(codec->fast, raw, out, out_cap, out_len, err);
+    }
+    if (codec->rows != NULL && raw.len >= ROWS_BYTES_MIN) {
+        *out_len = deflate_rows_pack(codec->rows, raw, before, out, raw.len / ROWS_SHRINK_MIN);
+        if (*out_len > 0) {
+            return RC_OK;
+        }
     }
     if (codec->kind == CODEC_DEFLATE) {
         size_t len = libdeflate_deflate_compress(codec->deflate, raw.ptr, raw.len, out,

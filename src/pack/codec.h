@@ -20,7 +20,8 @@ enum {
     CODEC_LEVEL_MIN = 1,
     CODEC_LEVEL_MAX = 9,
     CODEC_LEVEL_DEFAULT = 6,
-    CODEC_PIECE_BYTES_MAX = 1 << 30
+    CODEC_PIECE_BYTES_MAX = 1 << 30,
+    CODEC_BEFORE_BYTES_MAX = 32768
 };
 
 enum codec_kind {
@@ -48,10 +49,12 @@ size_t codec_bound(enum codec_kind kind, size_t raw_bytes);
  * codec_pack - compress one block of at most CODEC_PIECE_BYTES_MAX; not for CODEC_STORE (both
  * asserted)
  *
- * out, out_cap   codec_bound() bytes at least (asserted)
- * Returns RC_OK; RC_NOMEM; RC_CORRUPT the library gave what is no stream of its kind
+ * before         so many bytes in front of raw.ptr are those that come before it in the same
+ * stream: repetitions of them may be used. At most CODEC_BEFORE_BYTES_MAX out, out_cap
+ * codec_bound() bytes at least (asserted) Returns RC_OK; RC_NOMEM; RC_CORRUPT the library gave what
+ * is no stream of its kind
  */
-enum rc codec_pack(struct codec *codec, struct slice raw, unsigned char *out, size_t out_cap,
-                   size_t *out_len, struct err *err) MUST_CHECK;
+enum rc codec_pack(struct codec *codec, struct slice raw, size_t before, unsigned char *out,
+                   size_t out_cap, size_t *out_len, struct err *err) MUST_CHECK;
 
 #endif

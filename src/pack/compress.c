@@ -34,8 +34,9 @@ enum block_role { BLOCK_HEAD, BLOCK_DATA, BLOCK_TAIL };
 struct block {
     enum block_role role;
     struct compress_span *span;
-    unsigned char *raw; /* COMPRESS_BLOCK_BYTES */
+    unsigned char *raw; /* COMPRESS_BLOCK_BYTES, and CODEC_BEFORE_BYTES_MAX in front of them */
     size_t raw_len;
+    size_t before; /* of those: the end of the block before, where there is one in the span */
     unsigned char *packed;    /* codec_bound() of them */
     const unsigned char *out; /* what goes to the file: packed or raw */
     size_t out_len;
@@ -50,7 +51,8 @@ struct compress {
     uint64_t slots;
 
     /* the caller's own */
-    struct block *filling; /* being filled; NULL: none */
+    struct block *filling;    /* being filled; NULL: none */
+    const struct block *last; /* the full one before it in the span; NULL: none */
     struct compress_span *span;
     struct codec *codec;
     bool has_full; /* a whole block was handed over */
@@ -99,8 +101,8 @@ static enum rc block_pack(const struct compress_options *options, struct block *
     if (rc == RC_OK) {
         block->out = block->packed;
         rc = codec_pack(*codec, (struct slice){(const char *)block->raw, block->raw_len},
-                        block->packed, codec_bound(options->kind, COMPRESS_BLOCK_BYTES),
-                        &block->out_len, err);
+                        block->before, block->packed,
+                        codec_bound(options->kind, COMPRESS_BLOCK_BYTES), &block->out_len, err);
     }
     return rc;
 }
@@ -275,6 +277,7 @@ static enum rc slot_take(struct compress *compress, enum block_role role, struct
     block->role = role;
     block->span = compress->span;
     block->raw_len = 0;
+    block->before = 0;
     block->crc = 0;
     block->is_packed = false;
     *out = block;
@@ -323,7 +326,7 @@ static size_t slots_for(unsigned int threads)
 /* Of one block: raw and packed, touched only as far as they are filled. */
 static size_t block_memory(enum codec_kind kind)
 {
-    return COMPRESS_BLOCK_BYTES + codec_bound(kind, COMPRESS_BLOCK_BYTES);
+    return CODEC_BEFORE_BYTES_MAX + COMPRESS_BLOCK_BYTES + codec_bound(kind, COMPRESS_BLOCK_BYTES);
 }
 
 size_t compress_memory_bytes(enum codec_kind kind, unsigned int threads)
@@ -358,7 +361,7 @@ enum rc compress_open(const struct compress_options *options, struct compress **
     }
     size_t block_bytes = block_memory(options->kind);
     for (size_t i = 0; i < compress->slots; i++) {
-        compress->blocks[i].raw = compress->bytes + i * block_bytes;
+        compress->blocks[i].raw = compress->bytes + i * block_bytes + CODEC_BEFORE_BYTES_MAX;
         compress->blocks[i].packed = compress->blocks[i].raw + COMPRESS_BLOCK_BYTES;
     }
     *out = compress;
@@ -393,7 +396,21 @@ enum rc compress_begin(struct compress *compress, struct compress_span *span, st
     assert(compress->span == NULL);
     memset(span, 0, sizeof *span);
     compress->span = span;
+    compress->last = NULL;
     return submit_as_is(compress, BLOCK_HEAD, head, err);
+}
+
+/* The end of the block before: its slot is not the one that is used next, and nobody writes there
+ * any more. */
+static void take_before(const struct compress *compress, struct block *block)
+{
+    static_assert((int)CODEC_BEFORE_BYTES_MAX <= (int)COMPRESS_BLOCK_BYTES, "it is in one block");
+    static_assert(SLOTS_FOR_THREAD + SLOTS_MORE > 1, "the next slot is another one");
+    if (compress->last != NULL && compress->options.kind == CODEC_DEFLATE) {
+        block->before = CODEC_BEFORE_BYTES_MAX;
+        memcpy(block->raw - block->before,
+               compress->last->raw + COMPRESS_BLOCK_BYTES - block->before, block->before);
+    }
 }
 
 enum rc compress_write(struct compress *compress, const void *bytes, size_t len, struct err *err)
@@ -408,6 +425,7 @@ enum rc compress_write(struct compress *compress, const void *bytes, size_t len,
                 return rc;
             }
             compress->filling = block;
+            take_before(compress, block);
             if (compress->has_full && !compress->is_started && compress->options.threads > 1) {
                 threads_start(compress); /* now they are worth their start */
             }
@@ -421,6 +439,7 @@ enum rc compress_write(struct compress *compress, const void *bytes, size_t len,
         if (part == room) {
             slot_submit(compress, block);
             compress->filling = NULL;
+            compress->last = block;
             compress->has_full = true;
         }
     }

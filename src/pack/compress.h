@@ -1,10 +1,11 @@
 /*
  * compress - bytes in order, in blocks compressed by several threads, in order to a file
  *
- * What is written is cut into blocks of COMPRESS_BLOCK_BYTES. Each block is compressed on its own,
- * hashed in order and written in order; a bounded ring of blocks is all the memory that is used.
- * Where the blocks are cut depends on the bytes alone, so the output is the same for any number of
- * threads. The caller is one of the threads: it does their work while the ring is full, and with
+ * What is written is cut into blocks of COMPRESS_BLOCK_BYTES. Each block is compressed on its own
+ * (DEFLATE may repeat what the block before it ends with, which is copied in front of it), hashed
+ * in order and written in order; a bounded ring of blocks is all the memory that is used. Where the
+ * blocks are cut depends on the bytes alone, so the output is the same for any number of threads.
+ * The caller is one of the threads: it does their work while the ring is full, and with
  * no more than one block of data no other thread is ever started.
  *
  * The data is divided into spans (the members of an archive). A head may stand before a span and a

@@ -140,6 +140,7 @@ enum rc extraction_payload(void *ctx, unsigned thread, const struct audience_row
     if (rc != RC_OK) {
         return rc;
     }
+    layout_state_between(state, row->between);
     uint64_t before = layout_counts(state).transliterated;
     rc = layout_payload(extraction->layout, state, row->fields, row->count, out, err);
     if (rc != RC_OK) {

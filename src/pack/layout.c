@@ -387,6 +387,23 @@ static enum rc set_column(struct compile *compile, size_t at)
     return check_reference(compile, plan);
 }
 
+static bool is_bare(const struct column_plan *plan)
+{
+    return plan->is_plain_field && plan->line == 0 && plan->cut == 0 && plan->pad == 0 &&
+           !plan->is_upper;
+}
+
+/* Columns that stand in the output as in the recipients, one after the other. */
+static void note_followed(struct layout *layout)
+{
+    bool is_plain_csv = layout->format == LAYOUT_CSV && layout->quote == LAYOUT_QUOTE_MINIMAL;
+    for (size_t i = 0; is_plain_csv && i + 1 < layout->column_count; i++) {
+        struct column_plan *plan = &layout->columns[i];
+        plan->is_followed = is_bare(plan) && is_bare(plan + 1) &&
+                            plan[1].sources[0].index == plan->sources[0].index + 1;
+    }
+}
+
 static enum rc set_columns(struct compile *compile)
 {
     struct layout *layout = compile->layout;
@@ -411,6 +428,7 @@ static enum rc set_columns(struct compile *compile)
             return rc;
         }
     }
+    note_followed(layout);
     return RC_OK;
 }
 

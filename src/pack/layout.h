@@ -117,6 +117,13 @@ enum rc layout_state_open(const struct layout *layout, struct layout_state **out
 void layout_state_free(struct layout_state *state);
 
 /*
+ * layout_state_between - what stands between fields of the rows that follow which lie one byte
+ * apart in memory, and in none of those fields; NUL, as at first: that is not known
+ * Only the time that layout_payload() takes depends on it.
+ */
+void layout_state_between(struct layout_state *state, char between);
+
+/*
  * layout_payload - append one row, rendered, to out
  *
  * fields, count   the row, in the order of the columns given to layout_open(); UTF-8. Missing

@@ -40,6 +40,7 @@ struct column_plan {
     bool has_reference;      /* its values have holes */
     bool is_plain_reference; /* it is nothing but the reference */
     bool is_plain_field;     /* sources[0] is a field, and it is the only one */
+    bool is_followed;        /* nothing is done to it nor to the next column, whose field is next */
 };
 
 /* A base line: fields joined with one space */
@@ -94,6 +95,7 @@ struct layout {
 
 struct layout_state {
     const struct layout *layout;
+    char between; /* fields that lie one byte apart; NUL: not known */
     struct encoder *encoder;
     struct encoder *composer; /* to UTF-8, for the marks in address lines; NULL until needed */
     struct slice *fields;     /* a short row filled up */

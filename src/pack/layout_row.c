@@ -1,10 +1,10 @@
 /*
  * layout_row - one row, written by the plan
  *
- * Most values are short ASCII without a delimiter, quote or line break in them: copied and looked
- * at in one go (layout_copy.h). Most others only have letters beyond ASCII: encoded where they
- * stand. What shows something else goes the long way: encoded, cut, quoted, padded (encoding.c,
- * layout_finish).
+ * Most values are short, without a delimiter, quote or line break in them: copied and looked at in
+ * one go (layout_copy.h), several at once where they lie side by side. Most others only have
+ * letters beyond ASCII: encoded where they stand. What shows something else goes the long way:
+ * encoded, cut, quoted, padded (encoding.c, layout_finish).
  */
 #include "pack/layout_copy.h"
 #include "pack/layout_plan.h"
@@ -32,6 +32,11 @@ enum rc layout_state_open(const struct layout *layout, struct layout_state **out
     }
     *out = state;
     return RC_OK;
+}
+
+void layout_state_between(struct layout_state *state, char between)
+{
+    state->between = between;
 }
 
 void layout_state_free(struct layout_state *state)
@@ -130,8 +135,8 @@ static inline bool put_short(const struct layout_state *state, const struct colu
                              const struct copy_marks *marks, struct slice text, char *to,
                              size_t *out_len)
 {
-    bool is_copied = plan->is_upper ? copy_plain(to, text.ptr, text.len, true, marks)
-                                    : copy_plain(to, text.ptr, text.len, false, marks);
+    bool is_copied = plan->is_upper ? copy_plain(to, text.ptr, text.len, COPY_UPPER, marks)
+                                    : copy_plain(to, text.ptr, text.len, COPY_VALUE, marks);
     if (is_copied) {
         *out_len = text.len;
         return true;
@@ -175,15 +180,46 @@ static inline enum rc put_value(struct layout_state *state, const struct column_
     return rc;
 }
 
+/* Bytes beyond ASCII that may be copied: none where characters are counted or changed. */
+static unsigned char odd_from(const struct layout *layout, const struct column_plan *plan)
+{
+    return layout->encoding == ENCODING_UTF_8 && plan->pad == 0 && !plan->is_upper ? COPY_LATIN
+                                                                                   : COPY_ASCII;
+}
+
+/* Columns from `first` on whose fields lie side by side, copied together; returns how many: 0 where
+ * that cannot be. */
+static inline size_t put_span(const struct layout_state *state, size_t first,
+                              const struct copy_marks *marks, const struct slice *fields,
+                              struct writer *writer, struct buf *out)
+{
+    const struct column_plan *plan = &state->layout->columns[first];
+    const struct slice *from = &fields[plan->sources[0].index];
+    size_t count = 1;
+    while (plan[count - 1].is_followed &&
+           (uintptr_t)from[count].ptr == (uintptr_t)from[count - 1].ptr + from[count - 1].len + 1) {
+        count++;
+    }
+    size_t len = (size_t)(from[count - 1].ptr - from->ptr) + from[count - 1].len;
+    if (count == 1 || len > LAYOUT_VALUE_BYTES_MAX || !writer_reserve(writer, out, len + SLACK) ||
+        !copy_plain(writer->to, from->ptr, len, COPY_SPAN, marks)) {
+        return 0;
+    }
+    writer->to += len;
+    return count;
+}
+
 static enum rc put_columns(struct layout_state *state, const struct slice *fields, struct buf *out,
                            struct err *err)
 {
     const struct layout *layout = state->layout;
     bool is_csv = layout->format == LAYOUT_CSV;
-    struct copy_marks marks = {'\0', '\0'};
+    struct copy_marks marks = {'\0', '\0', state->between, COPY_ASCII};
     if (is_csv) {
-        marks = (struct copy_marks){layout->delimiter, layout->quote_mark};
+        marks.delimiter = layout->delimiter;
+        marks.quote = layout->quote_mark;
     }
+    size_t alone = 0; /* columns before this one were no span */
     struct writer writer;
     if (!buf_reserve(out, SLACK)) {
         return buf_ok(out, err);
@@ -195,6 +231,18 @@ static enum rc put_columns(struct layout_state *state, const struct slice *field
         struct slice text = {NULL, 0};
         if (i > 0 && is_csv) {
             *writer.to++ = layout->delimiter;
+        }
+        marks.odd_from = odd_from(layout, plan);
+        if (plan->is_followed && state->between != '\0' && i >= alone) {
+            size_t count = put_span(state, i, &marks, fields, &writer, out);
+            if (count > 0) {
+                i += count - 1;
+                continue;
+            }
+            alone = i + 1;
+            while (layout->columns[alone - 1].is_followed) {
+                alone++;
+            }
         }
         if (plan->is_plain_reference) {
             *writer.to++ = '\0';

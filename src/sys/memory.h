@@ -20,4 +20,11 @@
  */
 void memory_prefer_large(void *at, size_t len);
 
+/*
+ * memory_large - as malloc, for an array that is filled from front to back and read in any order
+ * One of MEMORY_LARGE_BYTES or more begins with a large page: none of it lies in small ones, where
+ * each page that is looked at costs a search of its own.
+ */
+void *memory_large(size_t len);
+
 #endif

@@ -14,6 +14,7 @@
 #include "audience/pairs.h"
 #include "audience/rowlog.h"
 #include "audience/spill.h"
+#include "audience/suspects.h"
 #include "base/digest.h"
 
 static char folder[256];
@@ -378,6 +379,15 @@ static void order_each__any_keys__are_ascending_and_stable(void **state)
     }
 }
 
+/* So many that each run is written in parts, by as many threads. */
+static void order_each__runs_written_side_by_side__are_ascending_and_stable(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        compare_order_with_qsort(400000, kind, 24 << 20, true, 3);
+    }
+}
+
 static void order_each__payload_larger_than_a_read__comes_back_whole(void **state)
 {
     (void)state;
@@ -450,7 +460,7 @@ static void duplicates_resolve__every_hash_equal__compares_in_full(void **state)
         unsigned keys[ROWS];
         unsigned names[ROWS];
         bool has_dedupe = round % 2 == 0;
-        duplicates_init(&duplicates, has_dedupe, 1, dir_fd);
+        duplicates_init(&duplicates, NULL, has_dedupe, 1, dir_fd);
         spill_init(&log, dir_fd, round % 3 == 0 ? 0 : 1 << 20);
         for (unsigned row = 0; row < ROWS; row++) {
             keys[row] = (unsigned)random_below(&random, ROWS / 2);
@@ -465,9 +475,11 @@ static void duplicates_resolve__every_hash_equal__compares_in_full(void **state)
             char name[16];
             snprintf(name, sizeof name, "n%u", names[row]);
             struct buf record = BUF_EMPTY;
-            rowlog_put(&record, &(struct rowlog_record){has_dedupe ? ROWLOG_CANDIDATE_DEDUPE
-                                                                   : ROWLOG_CANDIDATE,
-                                                        row + 2, slice_of(key), slice_of(name)});
+            rowlog_put(&record, &(struct rowlog_record){.tag = has_dedupe ? ROWLOG_CANDIDATE_DEDUPE
+                                                                          : ROWLOG_CANDIDATE,
+                                                        .line = row + 2,
+                                                        .key = slice_of(key),
+                                                        .dedupe = slice_of(name)});
             struct candidate candidate = {7, 7, 0};
             assert_int_equal(duplicates_add(&duplicates, &candidate, 1, spill_size(&log), NULL),
                              RC_OK);
@@ -484,6 +496,120 @@ static void duplicates_resolve__every_hash_equal__compares_in_full(void **state)
     }
 }
 
+/* A row that is known by its two numbers. */
+static void add_numbered(struct duplicates *duplicates, struct spill *log, uint64_t key,
+                         uint64_t name)
+{
+    char key_text[24];
+    char name_text[24];
+    struct buf record = BUF_EMPTY;
+    (void)snprintf(key_text, sizeof key_text, "%llu", (unsigned long long)key);
+    (void)snprintf(name_text, sizeof name_text, "n%llu", (unsigned long long)name);
+    rowlog_put(&record, &(struct rowlog_record){.tag = ROWLOG_CANDIDATE_DEDUPE,
+                                                .line = 2,
+                                                .key = slice_of(key_text),
+                                                .dedupe = slice_of(name_text)});
+    struct candidate candidate = {hash64(&key, sizeof key, 1), hash64(&name, sizeof name, 2), 0};
+    assert_int_equal(duplicates_add(duplicates, &candidate, 1, spill_size(log), NULL), RC_OK);
+    assert_int_equal(spill_add(log, record.ptr, record.len, NULL), RC_OK);
+    buf_release(&record);
+}
+
+/* Enough rows for suspects; in memory, with the sightings on disk, with everything there. */
+static void duplicates_resolve__many_rows__drops_what_a_table_drops(void **state)
+{
+    (void)state;
+    enum { ROWS = 30000, KINDS = 40000 };
+    static const size_t MEMORY[] = {64 << 20, 512 * 1024, 64 * 1024, 1};
+    static bool key_passed[KINDS];
+    static bool name_passed[KINDS];
+    static bool want[ROWS];
+    for (size_t i = 0; i < sizeof MEMORY / sizeof MEMORY[0]; i++) {
+        struct duplicates duplicates;
+        struct spill log;
+        struct bits dropped = {NULL, 0};
+        uint64_t random = 5 + i;
+        duplicates_init(&duplicates, NULL, true, MEMORY[i], dir_fd);
+        spill_init(&log, dir_fd, 16 << 20);
+        memset(key_passed, 0, sizeof key_passed);
+        memset(name_passed, 0, sizeof name_passed);
+        for (size_t row = 0; row < ROWS; row++) {
+            uint64_t key = random_below(&random, KINDS);
+            uint64_t name = random_below(&random, KINDS);
+            want[row] = key_passed[key] || name_passed[name];
+            key_passed[key] |= !want[row];
+            name_passed[name] |= !want[row];
+            add_numbered(&duplicates, &log, key, name);
+        }
+        assert_int_equal(duplicates_resolve(&duplicates, &log, 2, &dropped, NULL), RC_OK);
+        for (size_t row = 0; row < ROWS; row++) {
+            assert_int_equal(bits_get(&dropped, row), want[row]);
+        }
+        bits_release(&dropped);
+        duplicates_release(&duplicates);
+        spill_release(&log);
+    }
+}
+
+/* Even numbers are noted once, odd ones twice. Returns how many of the even ones are suspected. */
+static size_t suspected_of(size_t count, size_t memory)
+{
+    struct suspects suspects;
+    size_t found = 0;
+    assert_int_equal(suspects_init(&suspects, count, memory, NULL), RC_OK);
+    for (uint64_t pass = 0; pass < 2; pass++) {
+        for (uint64_t i = pass; i < count / 3 * 2; i += 1 + pass) {
+            suspects_note(&suspects, hash64(&i, sizeof i, 3) >> (64 - SUSPECTS_HASH_BITS));
+        }
+    }
+    for (uint64_t i = 0; i < count / 3 * 2; i++) {
+        bool is_asked =
+            suspects_ask(&suspects, hash64(&i, sizeof i, 3) >> (64 - SUSPECTS_HASH_BITS));
+        assert_true(is_asked || i % 2 == 0);
+        found += is_asked && i % 2 == 0;
+    }
+    suspects_release(&suspects);
+    return found;
+}
+
+static void suspects_ask__noted_twice__is_suspected_always__once__seldom(void **state)
+{
+    (void)state;
+    enum { COUNT = 300000, ONCE = COUNT / 3 };
+    assert_int_equal(suspected_of(300, 1 << 20), 100); /* too few to look */
+    assert_int_equal(suspected_of(COUNT, 1000), ONCE); /* no memory for it */
+    assert_in_range(suspected_of(COUNT, 1 << 20), 1, ONCE / 5);
+    assert_in_range(suspected_of(COUNT, COUNT / 2), ONCE / 5, ONCE / 2);
+}
+
+/* ---- rows read again ---- */
+
+static void recall_row__as_it_was_or_not__gives_its_fields_or_is_io(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "id,name\n1,\"a \"\"b\"\"\nc\"\r\n2,last";
+    static const size_t DEDUPE[] = {1, 0};
+    int fd = file_of_text(TEXT);
+    struct recall recall = {.index = CSV_INDEX_EMPTY};
+    struct recall_plan plan = {
+        .fd = fd, .delimiter = ',', .columns = 2, .dedupe = DEDUPE, .dedupe_count = 2};
+    assert_int_equal(recall_row(&recall, &plan, 8, 13, NULL), RC_OK);
+    assert_true(slice_equal_text(recall_key(&recall, &plan), "1"));
+    assert_true(slice_equal(recall_dedupe(&recall, &plan), (struct slice){"a \"b\"\nc\0"
+                                                                          "1\0",
+                                                                          10}));
+    assert_int_equal(recall_row(&recall, &plan, 23, 6, NULL), RC_OK);
+    assert_true(slice_equal(recall_dedupe(&recall, &plan), (struct slice){"last\0"
+                                                                          "2\0",
+                                                                          7}));
+    assert_int_equal(recall_row(&recall, &plan, 23, 7, NULL), RC_IO); /* the file ends before */
+    assert_int_equal(recall_row(&recall, &plan, 23, 1, NULL), RC_IO); /* one field */
+    assert_int_equal(recall_row(&recall, &plan, 0, 8, NULL), RC_IO);  /* more than a row */
+    assert_int_equal(recall_row(&recall, &plan, 8, 5, NULL), RC_IO);  /* a quote stays open */
+    recall_release(&recall);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,9 +623,13 @@ int main(void)
         cmocka_unit_test(pairs_each__any_distribution__is_ascending),
         cmocka_unit_test(pairs_each__take_that_fails__is_the_result),
         cmocka_unit_test(order_each__any_keys__are_ascending_and_stable),
+        cmocka_unit_test(order_each__runs_written_side_by_side__are_ascending_and_stable),
         cmocka_unit_test(order_each__payload_larger_than_a_read__comes_back_whole),
         cmocka_unit_test(order_key_add__fields__compare_one_after_the_other),
         cmocka_unit_test(duplicates_resolve__every_hash_equal__compares_in_full),
+        cmocka_unit_test(duplicates_resolve__many_rows__drops_what_a_table_drops),
+        cmocka_unit_test(recall_row__as_it_was_or_not__gives_its_fields_or_is_io),
+        cmocka_unit_test(suspects_ask__noted_twice__is_suspected_always__once__seldom),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

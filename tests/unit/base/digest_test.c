@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -70,6 +71,38 @@ static void hash64__seed_and_bytes__both_count(void **state)
     assert_true(hash64("abc", 3, 1) != hash64("abd", 3, 1));
 }
 
+static int compare_hashes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void hash64_short__short_texts__differ_in_the_upper_bits_too(void **state)
+{
+    (void)state;
+    enum { TEXTS = 20000 };
+    static uint64_t hashes[TEXTS];
+    size_t count = 0;
+    for (size_t len = 0; len <= 20; len++) {
+        for (size_t i = 0; i < TEXTS / 21 && (len > 0 || i == 0); i++) {
+            char text[24];
+            (void)snprintf(text, sizeof text, "%0*zu", (int)len, i);
+            size_t at = strlen(text) - len;
+            hashes[count++] = hash64_short(text + at, len, 7) >> 24;
+            if (len < 3 && i + 1 == (len == 1 ? 10U : 100U)) {
+                break;
+            }
+        }
+    }
+    qsort(hashes, count, sizeof hashes[0], compare_hashes);
+    for (size_t i = 1; i < count; i++) {
+        assert_true(hashes[i] != hashes[i - 1]);
+    }
+    assert_true(hash64_short("abc", 3, 1) != hash64_short("abc", 3, 2));
+    assert_true(hash64_short("0123456789abcdefg", 17, 1) == hash64("0123456789abcdefg", 17, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +110,7 @@ int main(void)
         cmocka_unit_test(sha256_add__million_bytes_in_pieces__equals_one_run),
         cmocka_unit_test(sha256_end__afterwards__starts_anew),
         cmocka_unit_test(hash64__seed_and_bytes__both_count),
+        cmocka_unit_test(hash64_short__short_texts__differ_in_the_upper_bits_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,45 +73,52 @@ static void unpack(enum codec_kind kind, struct slice packed, struct buf *out, s
     }
 }
 
+/* With 1, 2 and 8 threads, in pieces of different lengths: the same bytes, and they come back. */
+static void check_threads(const struct place *place, enum codec_kind kind, int level,
+                          struct slice raw)
+{
+    static const unsigned int threads[] = {1, 2, 8};
+    struct buf first = BUF_EMPTY;
+    char sha256[SHA256_HEX_BYTES];
+    sha256_hex(raw.ptr, raw.len, sha256);
+    for (size_t t = 0; t < COUNT(threads); t++) {
+        struct compress_options options = {.kind = kind, .level = level, .threads = threads[t]};
+        struct compress_span span;
+        size_t step = t == 0 ? 65536 : t == 1 ? 300001 : 2 * BLOCK;
+        struct buf bytes = pack_one(place, options, raw, step, &span);
+        assert_int_equal(span.raw_bytes, raw.len);
+        assert_string_equal(span.sha256, sha256);
+        if (kind != CODEC_ZSTD) {
+            assert_int_equal(span.crc, crc32_z(0, (const Bytef *)raw.ptr, raw.len));
+        }
+        if (t == 0) {
+            struct buf back = BUF_EMPTY;
+            unpack(kind, (struct slice){bytes.ptr + 4, bytes.len - 4}, &back, raw.len);
+            assert_true(slice_equal(buf_slice(&back), raw));
+            buf_release(&back);
+            first = bytes;
+            continue;
+        }
+        assert_true(slice_equal(buf_slice(&first), buf_slice(&bytes)));
+        buf_release(&bytes);
+    }
+    buf_release(&first);
+}
+
 static void compress__sizes_kinds_threads__same_bytes_and_back(void **state)
 {
     struct place *place = *state;
     static const size_t sizes[] = {0, 1, 100, BLOCK - 1, BLOCK, BLOCK + 1, 9 * BLOCK + 77};
-    static const unsigned int threads[] = {1, 2, 8};
     struct buf text = BUF_EMPTY;
     fill_text(&text, 5 * BLOCK);
     fill_random(&text, sizes[COUNT(sizes) - 1]);
     for (int kind = CODEC_STORE; kind <= CODEC_ZSTD; kind++) {
         for (size_t i = 0; i < COUNT(sizes); i++) {
-            struct slice raw = {text.ptr, sizes[i]};
-            struct buf first = BUF_EMPTY;
-            char sha256[SHA256_HEX_BYTES];
-            sha256_hex(raw.ptr, raw.len, sha256);
-            for (size_t t = 0; t < COUNT(threads); t++) {
-                struct compress_options options = {
-                    .kind = (enum codec_kind)kind, .level = 1, .threads = threads[t]};
-                struct compress_span span;
-                size_t step = t == 0 ? 65536 : t == 1 ? 300001 : 2 * BLOCK;
-                struct buf bytes = pack_one(place, options, raw, step, &span);
-                assert_int_equal(span.raw_bytes, raw.len);
-                assert_string_equal(span.sha256, sha256);
-                if (kind != CODEC_ZSTD) {
-                    assert_int_equal(span.crc, crc32_z(0, (const Bytef *)raw.ptr, raw.len));
-                }
-                if (t == 0) {
-                    struct buf back = BUF_EMPTY;
-                    unpack(options.kind, (struct slice){bytes.ptr + 4, bytes.len - 4}, &back,
-                           raw.len);
-                    assert_true(slice_equal(buf_slice(&back), raw));
-                    buf_release(&back);
-                    first = bytes;
-                    continue;
-                }
-                assert_true(slice_equal(buf_slice(&first), buf_slice(&bytes)));
-                buf_release(&bytes);
-            }
-            buf_release(&first);
+            check_threads(place, (enum codec_kind)kind, 1, (struct slice){text.ptr, sizes[i]});
         }
+    }
+    for (int level = 2; level <= 7; level++) {
+        check_threads(place, CODEC_DEFLATE, level, buf_slice(&text));
     }
     buf_release(&text);
 }

@@ -92,7 +92,7 @@ static void render(struct trial *trial, struct extraction *extraction, size_t ro
         const struct slice fields[] = {
             slice_of(id), i % 10 == 0 ? SLICE_LITERAL("\xc5\x81ukasz") : SLICE_LITERAL("Martin"),
             SLICE_LITERAL("n\xc3\xaemes")};
-        struct audience_row row = {fields, COUNT(fields), i + 2, i == 0};
+        struct audience_row row = {fields, COUNT(fields), i + 2, i == 0, '\0'};
         assert_int_equal(extraction_check(extraction, (unsigned)(i % 3), &row), CAUSE_NONE);
         assert_ok(extraction_payload(extraction, (unsigned)(i % 3), &row,
                                      &trial->audience.payloads[i], &trial->err),
@@ -373,7 +373,7 @@ static void extraction_payload__many_transliterated__are_counted(void **state)
         assert_ok(extraction_compile(extraction, COLUMNS, COUNT(COLUMNS), &trial->err),
                   &trial->err);
         const struct slice fields[] = {SLICE_LITERAL("1"), buf_slice(&name), SLICE_LITERAL("")};
-        struct audience_row row = {fields, COUNT(fields), 2, false};
+        struct audience_row row = {fields, COUNT(fields), 2, false, '\0'};
         assert_ok(
             extraction_payload(extraction, 31, &row, &trial->audience.payloads[0], &trial->err),
             &trial->err);
@@ -415,7 +415,7 @@ static void extraction_check__postal_address__gives_its_cause(void **state)
         for (size_t j = 0; j < 4; j++) {
             fields[j] = slice_of(cases[i].fields[j]);
         }
-        struct audience_row row = {fields, 4, 2, false};
+        struct audience_row row = {fields, 4, 2, false, '\0'};
         assert_int_equal(extraction_check(extraction, 1, &row), cases[i].cause);
     }
     extraction_free(extraction);

@@ -4,6 +4,7 @@
 #include "layout_support.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #define E_ACUTE "\xC3\xA9"
 #define MARK_ACUTE "\xCC\x81" /* combining */
@@ -464,6 +465,138 @@ static uint32_t next_random(uint32_t *seed)
     return *seed >> 8;
 }
 
+/* Short and long, so that each way of copying meets each of them. */
+static void layout_payload__utf_8__letters_stay__marks_and_controls_do_not(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"\xC3\x80" E_ACUTE "\xC5\x93\xCB\xBF", "\xC3\x80" E_ACUTE "\xC5\x93\xCB\xBF"},
+        {"e" MARK_ACUTE, E_ACUTE},
+        {"a\xC2\x85z", "a z"},
+        {"a\xC2\xA0z", "a\xC2\xA0z"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (int pad = 0; pad < 40; pad++) {
+            struct layout_options options = options_of(plain_abc, 3);
+            options.encoding = ENCODING_UTF_8;
+            options.quote = LAYOUT_QUOTE_NEVER;
+            char field[80];
+            char expected[90];
+            (void)snprintf(field, sizeof field, "%.*s%s", pad,
+                           "0123456789012345678901234567890123456789", cases[i][0]);
+            (void)snprintf(expected, sizeof expected, ";%.*s%s;x\n", pad,
+                           "0123456789012345678901234567890123456789", cases[i][1]);
+            struct bench bench = bench_open(&options, abc, 3);
+            assert_row(&bench, "", field, "x", expected);
+            bench_close(&bench);
+        }
+    }
+}
+
+enum { LINE_FIELDS = 6, LINE_BYTES = 2000 };
+
+/* A line of the recipients: fields side by side, some in quotes, and none with what stands between
+ * them. */
+struct line {
+    char text[LINE_BYTES];
+    size_t len;
+    struct slice fields[LINE_FIELDS];
+};
+
+static void make_line(struct line *line, char between, uint32_t *seed)
+{
+    static const char *const pieces[] = {"a",
+                                         "Lefebvre",
+                                         "71 mont" E_ACUTE "e de la F" E_ACUTE "e",
+                                         "\xC5\x93uvre",
+                                         "e" MARK_ACUTE,
+                                         "\xC2\xA0",
+                                         "\xC2\x85",
+                                         ";",
+                                         "\"",
+                                         ",",
+                                         "\t",
+                                         "\r\n",
+                                         "\xE2\x82\xAC",
+                                         "12345678",
+                                         "16 bytes exactly",
+                                         "\xCB\xBF",
+                                         "\x7F",
+                                         "\xF0\x9F\x98\x80"};
+    line->len = 0;
+    for (size_t i = 0; i < LINE_FIELDS; i++) {
+        bool is_quoted = next_random(seed) % 6 == 0;
+        size_t start = line->len += is_quoted;
+        for (uint32_t n = next_random(seed) % 4; n > 0; n--) {
+            /* mostly the first few: else hardly any row would be copied as it stands */
+            uint32_t kinds = next_random(seed) % 8 == 0 ? COUNT(pieces) : 4;
+            const char *piece = pieces[next_random(seed) % kinds];
+            if (strchr(piece, between) == NULL) {
+                memcpy(line->text + line->len, piece, strlen(piece));
+                line->len += strlen(piece);
+            }
+        }
+        line->fields[i] = (struct slice){line->text + start, line->len - start};
+        line->len += is_quoted;
+        line->text[line->len++] = between;
+    }
+}
+
+/* The same row with its fields side by side and apart, by the same layout. */
+static void compare_side_by_side(const struct layout_options *options, const char *const *names,
+                                 char between, uint32_t *seed)
+{
+    struct bench together = bench_open(options, names, LINE_FIELDS);
+    struct bench apart = bench_open(options, names, LINE_FIELDS);
+    layout_state_between(together.state, between);
+    for (int round = 0; round < 400; round++) {
+        struct line line;
+        struct slice copies[LINE_FIELDS];
+        char room[LINE_FIELDS][LINE_BYTES / LINE_FIELDS];
+        struct err err = {""};
+        memset(&line, between, sizeof line);
+        make_line(&line, between, seed);
+        for (size_t i = 0; i < LINE_FIELDS; i++) {
+            memcpy(room[i], line.fields[i].ptr, line.fields[i].len);
+            copies[i] = (struct slice){room[i], line.fields[i].len};
+        }
+        buf_clear(&together.payload);
+        buf_clear(&apart.payload);
+        assert_int_equal(layout_payload(together.layout, together.state, line.fields, LINE_FIELDS,
+                                        &together.payload, &err),
+                         RC_OK);
+        assert_int_equal(
+            layout_payload(apart.layout, apart.state, copies, LINE_FIELDS, &apart.payload, &err),
+            RC_OK);
+        assert_true(slice_equal(buf_slice(&together.payload), buf_slice(&apart.payload)));
+    }
+    assert_int_equal(layout_counts(together.state).transliterated,
+                     layout_counts(apart.state).transliterated);
+    bench_close(&together);
+    bench_close(&apart);
+}
+
+static void layout_payload__fields_side_by_side__are_the_same_as_apart(void **state)
+{
+    (void)state;
+    static const char *const names[LINE_FIELDS] = {"f0", "f1", "f2", "f3", "f4", "f5"};
+    static const struct layout_column all[] = {{"f0", NULL, 0, false}, {"f1", NULL, 0, false},
+                                               {"f2", NULL, 0, false}, {"f3", NULL, 0, false},
+                                               {"f4", NULL, 0, false}, {"f5", NULL, 0, false}};
+    static const struct layout_column some[] = {
+        {"reference", NULL, 0, false}, {"f1", NULL, 0, false}, {"f2", NULL, 0, true},
+        {"f3", NULL, 0, false},        {"f4", NULL, 0, false}, {"f0", NULL, 9, false},
+        {"x", "{{f5}}", 0, false}};
+    static const char betweens[] = {',', ';', '\t'};
+    uint32_t seed = 7;
+    for (int mode = 0; mode < 3 * ENCODING_COUNT * 3 * 2; mode++) {
+        struct layout_options options =
+            mode % 2 == 0 ? options_of(all, COUNT(all)) : options_of(some, COUNT(some));
+        options.quote = (enum layout_quote)(mode / 2 % 3);
+        options.encoding = (enum encoding)(mode / 6 % ENCODING_COUNT);
+        compare_side_by_side(&options, names, betweens[mode / 6 / ENCODING_COUNT], &seed);
+    }
+}
+
 static void layout_payload__random_bytes__never_crash_and_fixed_keeps_its_length(void **state)
 {
     (void)state;
@@ -558,6 +691,8 @@ int main(void)
         cmocka_unit_test(layout_header_row__csv__is_encoded_and_quoted),
         cmocka_unit_test(layout_header_row__fixed__has_the_record_s_length),
         cmocka_unit_test(layout_payload__several_threads__render_the_same),
+        cmocka_unit_test(layout_payload__utf_8__letters_stay__marks_and_controls_do_not),
+        cmocka_unit_test(layout_payload__fields_side_by_side__are_the_same_as_apart),
         cmocka_unit_test(layout_payload__random_bytes__never_crash_and_fixed_keeps_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
