@@ -71,6 +71,20 @@ static bool end_listeners(struct sends *sends, int channel, const struct post *b
     return is_any;
 }
 
+size_t sends_listening(const struct engine *engine)
+{
+    size_t count = 0;
+    for (const struct post *post = engine->sends->posts.first; post != NULL; post = post->next) {
+        count += post_is_listening(post);
+    }
+    return count;
+}
+
+void sends_end_listening(struct engine *engine)
+{
+    (void)end_listeners(engine->sends, -1, NULL);
+}
+
 bool sends_has(const struct engine *engine, const char *id)
 {
     return posts_find(&engine->sends->posts, id) != NULL;
@@ -535,20 +549,6 @@ bool sends_recall(struct engine *engine, const char *id, enum send_wish wish)
 void sends_resume(struct engine *engine, const char *id)
 {
     crew_take_back(engine->sends->crew, id, SEND_PAUSE);
-}
-
-size_t sends_listening(const struct engine *engine)
-{
-    size_t count = 0;
-    for (const struct post *post = engine->sends->posts.first; post != NULL; post = post->next) {
-        count += post_is_listening(post);
-    }
-    return count;
-}
-
-void sends_end_listening(struct engine *engine)
-{
-    (void)end_listeners(engine->sends, -1, NULL);
 }
 
 size_t sends_busy(const struct engine *engine)
