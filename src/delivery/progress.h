@@ -71,9 +71,10 @@ struct progress_entry {
         uint32_t next_s; /* temporary: not tried before */
         uint32_t parts;  /* sent: bits of those that have arrived, the first is 1 */
     };
-    uint16_t code; /* of the last result; 0: none */
-    uint8_t state; /* enum progress_state */
-    uint8_t tries; /* intents that count; stays at PROGRESS_TRIES_MAX */
+    uint16_t code;           /* of the last result; 0: none */
+    uint8_t state : 7;       /* enum progress_state */
+    uint8_t is_doubtful : 1; /* one of its tries was uncertain, and none was `sent` since */
+    uint8_t tries;           /* intents that count; stays at PROGRESS_TRIES_MAX */
 };
 
 struct progress_table {

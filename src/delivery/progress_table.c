@@ -37,7 +37,7 @@ const struct progress_kind progress_kinds[PROGRESS_ACTS] = {
     [PROGRESS_ACT_EXPIRED] = {"expired", S(UNSENT) | S(TEMPORARY), PROGRESS_EXPIRED, 0},
     [PROGRESS_ACT_SUPPRESSED] = {"suppressed", S(UNSENT) | S(TEMPORARY), PROGRESS_SUPPRESSED, 0},
     [PROGRESS_ACT_RESEND] = {"resend", S(UNCERTAIN) | S(HELD), PROGRESS_TEMPORARY, 2},
-    [PROGRESS_ACT_HOLD] = {"hold", S(UNCERTAIN), PROGRESS_HELD, 0},
+    [PROGRESS_ACT_HOLD] = {"hold", S(UNCERTAIN) | S(TEMPORARY), PROGRESS_HELD, 0},
     [PROGRESS_ACT_ID] = {"id", S(SENT), PROGRESS_SENT, 1},
     [PROGRESS_ACT_DELIVERED] = {"delivered", S(SENT), PROGRESS_DELIVERED, 1},
     [PROGRESS_ACT_UNDELIVERED] = {"undelivered", S(SENT), PROGRESS_UNDELIVERED, 1},
@@ -109,6 +109,9 @@ static enum progress_state state_after(const struct progress_entry *entry,
 bool progress_may_follow(const struct progress_table *table, const struct progress_step *step)
 {
     const struct progress_entry *entry = &table->entries[step->number - 1];
+    if (step->act == PROGRESS_ACT_HOLD && !entry->is_doubtful) {
+        return false;
+    }
     bool is_known =
         step->act == PROGRESS_ACT_DELIVERED && (entry->parts & bit_of(step->first)) != 0;
     bool is_no_part = progress_is_of_part(step->act) && step->first > PROGRESS_PARTS_MAX;
@@ -157,7 +160,9 @@ const char *progress_apply(struct progress_table *table, const struct progress_s
     if (state != PROGRESS_SENT || step->act == PROGRESS_ACT_SENT) { /* else a part of several */
         entry->at_s = step->at_s;
     }
-    entry->state = (uint8_t)state;
+    entry->state = (uint8_t)state & 0x7FU;
+    entry->is_doubtful = step->act == PROGRESS_ACT_UNCERTAIN ||
+                         (entry->is_doubtful && step->act != PROGRESS_ACT_SENT);
     keep_numbers(entry, step);
     return NULL;
 }

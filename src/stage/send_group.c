@@ -100,7 +100,7 @@ static enum rc choose_one(struct sending *sending, uint32_t number, struct err *
         return rc;
     }
     if (cause != NULL) {
-        return sending_record(sending, PROGRESS_ACT_SUPPRESSED, number, cause, err);
+        return sending_give_up(sending, PROGRESS_ACT_SUPPRESSED, number, cause, err);
     }
     struct send_slot *slot = sending->free_slots[sending->free_count - 1];
     rc = send_draft_fill(&slot->draft, &recipient, err);

@@ -106,6 +106,13 @@ enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t 
                        const char *text, struct err *err) MUST_CHECK;
 
 /*
+ * sending_give_up - nothing more is sent to it: act (expired, suppressed) and text, but where one
+ * of its tries was uncertain: it may have come, so it is held, and named as uncertain
+ */
+enum rc sending_give_up(struct sending *sending, enum progress_act act, uint32_t number,
+                        const char *text, struct err *err) MUST_CHECK;
+
+/*
  * sending_decide_uncertain - nobody knows whether it was taken: sent again or not, as the channel
  * says, and later and later, or a peer that loses its answers would be sent the same message over
  * and over. is_crash: what a restart found; after its first try that one is sent again at once.

@@ -111,6 +111,14 @@ enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t 
     return sending_add(sending, &plain, err);
 }
 
+enum rc sending_give_up(struct sending *sending, enum progress_act act, uint32_t number,
+                        const char *text, struct err *err)
+{
+    bool is_doubtful = progress_log_table(sending->log)->entries[number - 1].is_doubtful;
+    return is_doubtful ? sending_record(sending, PROGRESS_ACT_HOLD, number, "", err)
+                       : sending_record(sending, act, number, text, err);
+}
+
 /* After `tries` tries: how long until the next, and how long the tries took together. */
 static int64_t pause_after(unsigned tries, int64_t *out_elapsed_s)
 {
@@ -287,7 +295,7 @@ static enum rc expire_rest(struct sending *sending, struct err *err)
     for (uint32_t n = 1; rc == RC_OK && n <= table->total; n++) {
         uint8_t state = table->entries[n - 1].state;
         if (state == PROGRESS_UNSENT || state == PROGRESS_TEMPORARY) {
-            rc = sending_record(sending, PROGRESS_ACT_EXPIRED, n, "", err);
+            rc = sending_give_up(sending, PROGRESS_ACT_EXPIRED, n, "", err);
         }
     }
     return rc;

@@ -760,6 +760,24 @@ class Hours(Read):
         self.until_state(made, "finished", timeout=15)
         self.check_end(made, sent=3, expired=7, failed=0)
 
+    def test_not_after_before_an_uncertain_one_could_be_sent_again__it_is_held_as_it_may_have_come(self):
+        let_go = threading.Event()
+        self.addCleanup(let_go.set)
+        office = self.office(at_dot=lambda address, nth: let_go.wait(60 if address == to(3) else 0) and "250 ok" or "250 ok")
+        made = self.post(office.port, timeout="60s", connections=1)
+        self.drop(made, more=f'schedule = {{ not_after = "{in_seconds(8)}"; }};')
+        made.start()
+        made.until(lambda: office.ends[to(3)] == 1, "its last byte has left")
+        made.stop(signal.SIGKILL)
+        let_go.set()
+        office.close()
+        made.start()
+        self.until_state(made, "finished", "failed", timeout=20)
+        verdicts = collections.Counter(verdict for _, verdict, _ in self.results(made).values())
+        self.assertEqual(verdicts["held"], made.show("a")["uncertain"])
+        self.assertEqual(self.results(made)["R000003"][1], "held")
+        self.assertEqual(verdicts["held"] + verdicts["sent"] + verdicts["expired"], 10)
+
     def test_not_after_before_a_temporary_failure_is_tried_again__is_the_end(self):
         office = self.office(at_rcpt=lambda address, nth: "451 4.3.0 later" if address == to(3) else "250 ok")
         made = self.post(office.port)
