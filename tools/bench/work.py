@@ -1,5 +1,6 @@
 """The work that everybody does: recipients in, the chosen ones out, each once, in order, nine columns, compressed."""
 import os
+import shutil
 import subprocess
 import sys
 
@@ -47,8 +48,9 @@ def settle():
 
 def spread(folder):
     """What is made in it gets a place of its own on the disk: without a journal ext4 steps over every inode that was freed
-    there in the last half minute, so that a turn would pay for what the one before, or other work, removed. ext4 only."""
-    subprocess.run(["chattr", "+T", folder], stderr=subprocess.DEVNULL, check=False)
+    there in the last half minute, so that a turn would pay for what the one before, or other work, removed. ext4 only, and where there is chattr."""
+    if shutil.which("chattr"):
+        subprocess.run(["chattr", "+T", folder], stderr=subprocess.DEVNULL, check=False)
 
 
 def remove(folder):
