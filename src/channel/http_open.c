@@ -256,8 +256,8 @@ static enum rc open_certificates(struct http *http, const struct http_options *o
 
 static enum rc open_slots(struct http *http, struct err *err)
 {
-    /* Half of them wait and are recorded together while the other half is under way. */
-    unsigned int wanted = 2 * http->connections * HTTP_STREAMS_A_CONNECTION;
+    /* As many wait as may be under way: what waits has its intent, and a kill holds it too. */
+    unsigned int wanted = http->connections * HTTP_STREAMS_A_CONNECTION;
     http->slot_count = wanted < HTTP_HELD_MAX ? wanted : HTTP_HELD_MAX;
     http->slots = calloc(http->slot_count, sizeof *http->slots);
     http->waiting = calloc(http->slot_count, sizeof *http->waiting);
