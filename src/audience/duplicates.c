@@ -10,10 +10,10 @@
 #include "audience/duplicates.h"
 
 #include "audience/rowlog.h"
+#include "audience/side_by_side.h"
 #include "audience/suspects.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 enum {
@@ -22,7 +22,7 @@ enum {
     ROW_LOW_BITS = 24,
     ROW_HIGH_BITS = 64 - SUSPECTS_HASH_BITS,
     SIGHTINGS_AT_ONCE = 8 * 1024,
-    RANGES_MAX = 8,              /* of hashes: each is another walk over all sightings */
+    RANGES_MAX = 8,              /* of hashes, each for a thread */
     RANGES_ROWS_MIN = 16 * 1024, /* fewer are not worth a thread */
     SUSPECTS_PERCENT = 60,       /* of a kind's memory; the rest is for the pairs */
     LINKS_PERCENT = 8            /* of all: the links of chains, which are few in most lists */
@@ -114,16 +114,28 @@ struct chain {
     uint64_t row;   /* the last one of the chain so far */
 };
 
-/* What finds the chains of one kind, within a range of hashes: those with the same upper bits. */
+enum { KINDS = 2 }; /* keys, dedupe columns */
+
+/* What finds the hashes of one kind that may stand twice. They are divided into ranges by their
+ * upper bits. */
+struct finder {
+    const struct duplicates *duplicates;
+    bool is_dedupe;
+    size_t memory_bytes;
+    unsigned range_bits;
+    struct suspects suspects;
+    struct pairs pairs[RANGES_MAX]; /* (hash, row) */
+    struct buf scratch;
+    enum rc rc;
+    struct err err;
+};
+
+/* What finds the chains of one kind among the hashes of a range. */
 struct linker {
     const struct duplicates *duplicates;
     const struct spill *log;
-    size_t memory_bytes; /* to find those that may stand twice, and to sort them */
     bool is_dedupe;
-    unsigned range_bits;
-    uint64_t range;
-    struct suspects suspects;
-    struct pairs pairs; /* (hash, row) of those */
+    struct pairs *from;
     struct pairs links; /* (row, next row << 1 | is_dedupe) */
     bool has_hash;
     uint64_t hash;
@@ -234,98 +246,82 @@ static enum rc take_hashes(void *ctx, const struct pair *items, size_t count, st
     return rc;
 }
 
-typedef enum rc sighting_take(struct linker *linker, const struct sighting *sighting, uint64_t row,
+typedef enum rc sighting_take(struct finder *finder, const struct sighting *sighting, uint64_t row,
                               struct err *err);
 
-static inline uint64_t hash_of(const struct linker *linker, const struct sighting *sighting)
+static inline uint64_t hash_of(const struct finder *finder, const struct sighting *sighting)
 {
-    return linker->is_dedupe ? sighting->dedupe : sighting->key;
+    return finder->is_dedupe ? sighting->dedupe : sighting->key;
 }
 
-static inline bool is_in_range(const struct linker *linker, uint64_t hash)
-{
-    return linker->range_bits == 0 || hash >> (64 - linker->range_bits) == linker->range;
-}
-
-/* What tells it from the others of its range. */
-static inline uint64_t suspect_of(const struct linker *linker, uint64_t hash)
-{
-    return (hash & ~PLACE_HALF_MASK) << linker->range_bits >> PLACE_HALF_BITS;
-}
-
-static enum rc note_sighting(struct linker *linker, const struct sighting *sighting, uint64_t row,
+static enum rc note_sighting(struct finder *finder, const struct sighting *sighting, uint64_t row,
                              struct err *err)
 {
-    uint64_t hash = hash_of(linker, sighting);
     (void)row;
     (void)err;
-    if (is_in_range(linker, hash)) {
-        suspects_note(&linker->suspects, suspect_of(linker, hash));
-    }
+    suspects_note(&finder->suspects, hash_of(finder, sighting) >> PLACE_HALF_BITS);
     return RC_OK;
 }
 
-static enum rc pair_sighting(struct linker *linker, const struct sighting *sighting, uint64_t row,
+static enum rc pair_sighting(struct finder *finder, const struct sighting *sighting, uint64_t row,
                              struct err *err)
 {
-    uint64_t hash = hash_of(linker, sighting);
+    uint64_t hash = hash_of(finder, sighting);
+    if (!suspects_ask(&finder->suspects, hash >> PLACE_HALF_BITS)) {
+        return RC_OK;
+    }
     uint64_t place =
         (sighting->key & PLACE_HALF_MASK) << PLACE_HALF_BITS | (sighting->dedupe & PLACE_HALF_MASK);
-    return is_in_range(linker, hash) && suspects_ask(&linker->suspects, suspect_of(linker, hash))
-               ? pairs_add(&linker->pairs, pack(hash, row, place), err)
-               : RC_OK;
+    size_t range = finder->range_bits == 0 ? 0 : (size_t)(hash >> (64 - finder->range_bits));
+    return pairs_add(&finder->pairs[range], pack(hash, row, place), err);
 }
 
-static inline enum rc each_sighting(struct linker *linker, sighting_take *take, struct err *err)
+static inline enum rc each_sighting(struct finder *finder, sighting_take *take, struct err *err)
 {
-    const struct spill *spill = &linker->duplicates->sightings;
+    const struct spill *spill = &finder->duplicates->sightings;
     enum rc rc = RC_OK;
 
-    for (uint64_t row = 0; rc == RC_OK && row < linker->duplicates->count;) {
+    for (uint64_t row = 0; rc == RC_OK && row < finder->duplicates->count;) {
         struct slice view;
         rc = spill_view(spill, row * sizeof(struct sighting),
-                        SIGHTINGS_AT_ONCE * sizeof(struct sighting), &linker->scratch, &view, err);
+                        SIGHTINGS_AT_ONCE * sizeof(struct sighting), &finder->scratch, &view, err);
         const struct sighting *sightings = (const struct sighting *)(const void *)view.ptr;
         size_t count = rc == RC_OK ? view.len / sizeof *sightings : 0;
         for (size_t i = 0; rc == RC_OK && i < count; i++) {
-            rc = take(linker, &sightings[i], row++, err);
+            rc = take(finder, &sightings[i], row++, err);
         }
     }
     return rc;
 }
 
 /* Those that may stand twice become pairs. */
-static enum rc find_suspects(struct linker *linker, struct err *err)
+static void *find_suspects(void *arg)
 {
-    size_t for_suspects = linker->memory_bytes / 100 * SUSPECTS_PERCENT;
-    pairs_init(&linker->pairs, linker->memory_bytes - for_suspects, linker->duplicates->dir_fd);
-    enum rc rc = suspects_init(&linker->suspects, linker->duplicates->count >> linker->range_bits,
-                               for_suspects, err);
-    if (rc == RC_OK && linker->suspects.seen != NULL) {
-        rc = each_sighting(linker, note_sighting, err);
+    struct finder *finder = arg;
+    size_t for_suspects = finder->memory_bytes / 100 * SUSPECTS_PERCENT;
+
+    finder->rc =
+        suspects_init(&finder->suspects, finder->duplicates->count, for_suspects, &finder->err);
+    if (finder->rc == RC_OK && finder->suspects.seen != NULL) {
+        finder->rc = each_sighting(finder, note_sighting, &finder->err);
     }
-    if (rc == RC_OK) {
-        rc = each_sighting(linker, pair_sighting, err);
+    if (finder->rc == RC_OK) {
+        finder->rc = each_sighting(finder, pair_sighting, &finder->err);
     }
-    suspects_release(&linker->suspects);
-    return rc;
+    suspects_release(&finder->suspects);
+    buf_release(&finder->scratch);
+    return NULL;
 }
 
 static void link_all(struct linker *linker)
 {
     linker->text_place = UINT64_MAX;
-    linker->rc = find_suspects(linker, &linker->err);
-    if (linker->rc == RC_OK) {
-        linker->rc = pairs_each(&linker->pairs, take_hashes, linker, &linker->err);
-    }
-    pairs_release(&linker->pairs);
+    linker->rc = pairs_each(linker->from, take_hashes, linker, &linker->err);
     free(linker->chains);
     buf_release(&linker->text);
     buf_release(&linker->scratch);
     recall_release(&linker->recall);
 }
-
-enum { KINDS = 2 }; /* keys, dedupe columns */
 
 /* A range of hashes, one kind after the other: by one thread. */
 struct range {
@@ -419,47 +415,83 @@ static enum rc gather_links(struct range *ranges, unsigned count, struct err *er
     return rc;
 }
 
-static void plan_range(struct range *range, const struct duplicates *duplicates,
-                       const struct spill *log, uint64_t number, unsigned range_bits)
+/* Everything that the search needs; memory for one. */
+struct search {
+    struct finder finders[KINDS];
+    struct range ranges[RANGES_MAX];
+    unsigned kinds_count;
+    unsigned range_bits;
+};
+
+static void plan_finders(struct search *search, const struct duplicates *duplicates)
 {
-    size_t hundredth = (duplicates->memory_bytes / 100) >> range_bits;
     /* the sightings have half, where they are in memory */
     size_t percent = 100 - LINKS_PERCENT - (duplicates->sightings.fd < 0 ? 50 : 0);
 
-    range->kinds_count = duplicates->has_dedupe ? KINDS : 1;
-    for (unsigned kind = 0; kind < range->kinds_count; kind++) {
-        range->kinds[kind] = (struct linker){.duplicates = duplicates,
-                                             .log = log,
-                                             .memory_bytes = hundredth * percent,
-                                             .is_dedupe = kind == 1,
-                                             .range_bits = range_bits,
-                                             .range = number};
-        /* the first gets the links of all the others too */
-        bool is_first = number == 0 && kind == 0;
-        pairs_init(&range->kinds[kind].links,
-                   is_first ? duplicates->memory_bytes / 100 * LINKS_PERCENT / 2
-                            : hundredth * LINKS_PERCENT / 2 / range->kinds_count,
-                   duplicates->dir_fd);
+    for (unsigned kind = 0; kind < search->kinds_count; kind++) {
+        search->finders[kind] = (struct finder){.duplicates = duplicates,
+                                                .is_dedupe = kind == 1,
+                                                .memory_bytes = duplicates->memory_bytes / 100 *
+                                                                percent / search->kinds_count,
+                                                .range_bits = search->range_bits};
+        size_t for_pairs = search->finders[kind].memory_bytes / 100 * (100 - SUSPECTS_PERCENT);
+        for (size_t i = 0; i < (size_t)1 << search->range_bits; i++) {
+            pairs_init(&search->finders[kind].pairs[i], for_pairs >> search->range_bits,
+                       duplicates->dir_fd);
+        }
     }
 }
 
-/* The calling thread takes the first; those for which no thread is to be had come after it. */
-static void link_ranges(struct range *ranges, unsigned count)
+static void plan_ranges(struct search *search, const struct duplicates *duplicates,
+                        const struct spill *log)
 {
-    pthread_t helpers[RANGES_MAX];
-    unsigned started = 1;
+    /* the first gets the links of all the others too, and half of what there is */
+    size_t half = duplicates->memory_bytes / 100 * LINKS_PERCENT / 2;
 
-    while (started < count &&
-           pthread_create(&helpers[started], NULL, link_range, &ranges[started]) == 0) {
-        started++;
+    for (size_t i = 0; i < (size_t)1 << search->range_bits; i++) {
+        struct range *range = &search->ranges[i];
+        range->kinds_count = search->kinds_count;
+        for (unsigned kind = 0; kind < search->kinds_count; kind++) {
+            bool is_first = i == 0 && kind == 0;
+            range->kinds[kind] = (struct linker){.duplicates = duplicates,
+                                                 .log = log,
+                                                 .is_dedupe = kind == 1,
+                                                 .from = &search->finders[kind].pairs[i]};
+            pairs_init(&range->kinds[kind].links,
+                       is_first ? half : (half / search->kinds_count) >> search->range_bits,
+                       duplicates->dir_fd);
+        }
     }
-    link_range(&ranges[0]);
-    for (unsigned i = started; i < count; i++) {
-        link_range(&ranges[i]);
+}
+
+static enum rc find_and_link(struct search *search, unsigned threads, struct err *err)
+{
+    unsigned kinds = search->kinds_count;
+    unsigned count = 1U << search->range_bits;
+
+    side_by_side(find_suspects, search->finders, sizeof search->finders[0],
+                 threads > 1 ? kinds : 1);
+    if (threads <= 1 && kinds > 1) {
+        find_suspects(&search->finders[1]);
     }
-    for (unsigned i = 1; i < started; i++) {
-        pthread_join(helpers[i], NULL);
+    for (unsigned kind = 0; kind < kinds; kind++) {
+        if (search->finders[kind].rc != RC_OK) {
+            return err_set(err, search->finders[kind].rc, "%s", search->finders[kind].err.text);
+        }
     }
+    side_by_side(link_range, search->ranges, sizeof search->ranges[0], count);
+    return gather_links(search->ranges, count, err);
+}
+
+static void search_free(struct search *search)
+{
+    for (unsigned kind = 0; kind < search->kinds_count; kind++) {
+        for (size_t i = 0; i < (size_t)1 << search->range_bits; i++) {
+            pairs_release(&search->finders[kind].pairs[i]);
+            pairs_release(&search->ranges[i].kinds[kind].links);
+        }
+    }
+    free(search);
 }
 
 static unsigned range_bits_for(const struct duplicates *duplicates, unsigned threads)
@@ -475,26 +507,20 @@ static unsigned range_bits_for(const struct duplicates *duplicates, unsigned thr
 static enum rc resolve(struct duplicates *duplicates, const struct spill *log, unsigned threads,
                        struct bits *dropped, struct err *err)
 {
-    unsigned range_bits = range_bits_for(duplicates, threads);
-    unsigned count = 1U << range_bits;
-    struct range *ranges = calloc(count, sizeof *ranges);
-    if (ranges == NULL) {
+    struct search *search = calloc(1, sizeof *search);
+    if (search == NULL) {
         return err_set(err, RC_NOMEM, "no memory");
     }
-    for (unsigned i = 0; i < count; i++) {
-        plan_range(&ranges[i], duplicates, log, i, range_bits);
+    search->kinds_count = duplicates->has_dedupe ? KINDS : 1;
+    search->range_bits = range_bits_for(duplicates, threads);
+    plan_finders(search, duplicates);
+    plan_ranges(search, duplicates, log);
+    enum rc rc = find_and_link(search, threads, err);
+    struct pairs *links = &search->ranges[0].kinds[0].links;
+    if (rc == RC_OK && links->total > 0) {
+        rc = visit_links(links, duplicates->count, dropped, err);
     }
-    link_ranges(ranges, count);
-    enum rc rc = gather_links(ranges, count, err);
-    if (rc == RC_OK && ranges[0].kinds[0].links.total > 0) {
-        rc = visit_links(&ranges[0].kinds[0].links, duplicates->count, dropped, err);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        for (unsigned kind = 0; kind < ranges[i].kinds_count; kind++) {
-            pairs_release(&ranges[i].kinds[kind].links);
-        }
-    }
-    free(ranges);
+    search_free(search);
     return rc;
 }
 

@@ -129,10 +129,6 @@ enum rc order_sort_refs(struct order *order, struct err *err) MUST_CHECK;
  * already. Results as order_take_chunk */
 enum rc order_write_run(struct order *order, struct err *err) MUST_CHECK;
 
-/* order_side_by_side - `work` for each of count arguments that lie `size` bytes apart: each in a
- * thread, and those for which none is to be had one after the other */
-void order_side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count);
-
 /* order_prefix - 8 bytes of the key from `depth` on, NUL bytes behind its end */
 static inline uint64_t order_prefix(const struct order_item *item, size_t depth)
 {

@@ -8,6 +8,7 @@
  */
 #include "audience/order.h"
 
+#include "audience/side_by_side.h"
 #include "sys/memory.h"
 
 #include <stdlib.h>
@@ -137,7 +138,7 @@ static enum rc write_sorted(struct order *order, struct err *err)
         parts[i].to = i + 1 == count ? order->refs_count : (i + 1) * each;
         parts[i].run = (struct order_run){start, start};
     }
-    order_side_by_side(write_part, parts, sizeof parts[0], count);
+    side_by_side(write_part, parts, sizeof parts[0], count);
     for (unsigned i = 0; i < count; i++) {
         if (parts[i].rc != RC_OK) {
             return err_set(err, parts[i].rc, "%s", parts[i].err.text);

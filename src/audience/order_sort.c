@@ -9,7 +9,8 @@
  */
 #include "audience/order.h"
 
-#include <pthread.h>
+#include "audience/side_by_side.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -275,23 +276,6 @@ static void place_parts(struct ranges *ranges, struct part *parts, unsigned coun
     ranges->starts[ranges->count] = sum;
 }
 
-void order_side_by_side(void *(*work)(void *), void *args, size_t size, unsigned count)
-{
-    pthread_t helpers[THREADS_MAX];
-    unsigned started = 1;
-    while (started < count &&
-           pthread_create(&helpers[started], NULL, work, (char *)args + started * size) == 0) {
-        started++;
-    }
-    work(args);
-    for (unsigned i = started; i < count; i++) {
-        work((char *)args + i * size);
-    }
-    for (unsigned i = 1; i < started; i++) {
-        pthread_join(helpers[i], NULL);
-    }
-}
-
 /* refs are scattered into spare by range, in a stable way; there they are sorted */
 static bool scatter(struct ranges *ranges, const struct order_ref *refs, struct order_ref *spare,
                     size_t count, unsigned threads)
@@ -309,9 +293,9 @@ static bool scatter(struct ranges *ranges, const struct order_ref *refs, struct 
                                  .to = i + 1 == threads ? count : count / threads * (i + 1)};
     }
     if (is_ok) {
-        order_side_by_side(count_part, parts, sizeof *parts, threads);
+        side_by_side(count_part, parts, sizeof *parts, threads);
         place_parts(ranges, parts, threads);
-        order_side_by_side(scatter_part, parts, sizeof *parts, threads);
+        side_by_side(scatter_part, parts, sizeof *parts, threads);
     }
     free(range_of_ref);
     free(parts);
@@ -339,8 +323,7 @@ bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t 
     if (is_ok) {
         ranges->refs = spare;
         ranges->spare = refs;
-        order_side_by_side(sort_ranges, ranges, 0,
-                           threads); /* all of them take ranges from the same */
+        side_by_side(sort_ranges, ranges, 0, threads); /* all of them take ranges from the same */
         *in_refs = spare;
         *in_spare = refs;
     }

@@ -1,14 +1,14 @@
 /*
  * codec - one block of bytes compressed on its own, by one thread
  *
- * The levels 1..9 mean the same speed class for every kind. Measured with 95 MB of addresses as CSV
- * (MB/s of one core, packed size):
+ * The levels 1..9 mean about the same speed class for every kind. Measured with 95 MB of addresses
+ * as CSV (MB/s of one core, packed size):
  *
  *     level      1     2     3     4     5     6     7     8     9
- *     deflate  285   220   190   163   144   116    92    48    13
- *              30%   29%   29%   29%   27%   27%   27%   26%   25%
- *     zstd     540   440   300   290   190   140    90    55    11
- *              28%   28%   28%   28%   28%   27%   26%   25%   24%
+ *     deflate  760   220   240   200   192   190    92    48    13
+ *              33%   30%   29%   28%   28%   28%   27%   26%   25%
+ *     zstd     540   440   300   290   180   170    90    55    11
+ *              29%   28%   26%   26%   26%   25%   23%   23%   22%
  */
 #ifndef POSTROOM_PACK_CODEC_H
 #define POSTROOM_PACK_CODEC_H
