@@ -102,8 +102,8 @@ bool works_has(const struct engine *engine, const char *id)
     return item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK);
 }
 
-/* Later, because the world was in the way. Marked, so that the next scan passes over it and comes to
- * what lies behind. */
+/* Later, because the world was in the way. Marked, so that the next scan passes over it and comes
+ * to what lies behind. */
 static void put_drop_off(struct engine *engine, const char *id, int64_t now_ns)
 {
     struct err err = {{0}};
