@@ -370,7 +370,7 @@ class SideBySide(Case):
             os.kill(pid, signal.SIGKILL)
         h.drop("small", {"recipients.csv": house.recipients(3)})
         h.until(lambda: h.place("small") == ["outbox"], "the next delivery")
-        h.until(lambda: h.place("a") == ["outbox"], "done again later")
+        h.until(lambda: look.state(h, "a") == "handed-over", "done again later")
         self.assertIsNone(daemon.poll())
         self.assertEqual(look.manifest(next(p for p in h.pickup() if "_a_" in p.name))["rows"], BIG_ROWS)
         self.assertEqual(look.keys(h, "cost").count("a/extraction/1"), 1)
