@@ -18,6 +18,7 @@ function bind() {
             });
         });
         session.on('error', reject);
+        session.on('deliver_sm', (pdu) => session.send(pdu.response())); // receipts, which postroom asks for too
     });
 }
 
@@ -31,7 +32,7 @@ async function main() {
             const row = { first_name: 'Ann' + n % 977, city: 'Lille', points: n * 7 % 10000 };
             session.submit_sm({
                 source_addr: 'Shop', source_addr_ton: 5, destination_addr: '336' + String(n).padStart(8, '0'), dest_addr_ton: 1,
-                dest_addr_npi: 1, short_message: text.replace(/\{\{(\w+)\}\}/g, (all, name) => row[name]),
+                dest_addr_npi: 1, registered_delivery: 1, short_message: text.replace(/\{\{(\w+)\}\}/g, (all, name) => row[name]),
             }, (pdu) => {
                 if (pdu.command_status === 0) sent += 1;
                 if (++answered === count) resolve();
