@@ -102,6 +102,21 @@ bool works_has(const struct engine *engine, const char *id)
     return item != NULL && (item->work == WORK_IN_FLIGHT || item->work == WORK_BOOK);
 }
 
+/* Later, because the world was in the way. Marked, so that the next scan passes over it and comes
+ * to what lies behind. */
+static void put_drop_off(struct engine *engine, const char *id, int64_t now_ns)
+{
+    struct err err = {{0}};
+    struct item *mark = items_find(engine->intaking, id);
+    works_look_at_inbox(engine, now_ns + LATER_PAUSE_NS);
+    if (mark == NULL && items_add(engine->intaking, id, &mark, &err) != RC_OK) {
+        return;
+    }
+    mark->work = WORK_NONE;
+    mark->failures++;
+    mark->due_ns = now_ns + LATER_PAUSE_NS;
+}
+
 /* The daemon's part of taking one drop in; NULL when it is not to be worked at (now). */
 static struct take_in *begin_drop(struct engine *engine, const struct drop *drop, int64_t now_ns)
 {
@@ -129,7 +144,7 @@ static struct take_in *begin_drop(struct engine *engine, const struct drop *drop
         err = own;
     }
     if (rc != RC_OK && rc != RC_GONE) {
-        works_look_at_inbox(engine, now_ns + LATER_PAUSE_NS);
+        put_drop_off(engine, drop->id, now_ns);
         engine_fail(engine, rc, &err, "take-in", drop->id);
     }
     return take;
