@@ -124,7 +124,7 @@ class Once(Case):
 class Hours(Case):
     def test_extract_at_in_the_future_waits_and_in_the_past_does_not(self):
         h = self.house()
-        soon = (datetime.datetime.now(PARIS) + datetime.timedelta(seconds=3)).isoformat(timespec="seconds")
+        soon = (datetime.datetime.now(PARIS) + datetime.timedelta(seconds=6)).isoformat(timespec="seconds")
         h.drop("later", more='schedule = { extract_at = "2099-03-01T22:00:00+01:00"; };')
         h.drop("past", more='schedule = { extract_at = "2020-03-01T22:00:00+01:00"; };')
         h.drop("soon", more=f'schedule = {{ extract_at = "{soon}"; }};')
