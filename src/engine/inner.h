@@ -67,16 +67,14 @@ struct engine {
     struct house *retired[RETIRED_MAX];
     size_t retired_count;
     int lock_fd;
+    int32_t stock_day; /* local day on which orders were last received */
     struct loop *loop;
     struct crew *crew;
     struct proofs *proofs;
     struct feedbacks *feedbacks;
-    bool is_receipts_due;                  /* a pass through outbox/receipts is under way */
-    char receipts_after[ID_BYTES_MAX + 1]; /* of it, the last file that was looked at */
     struct sends *sends; /* have a crew of their own: they last long and mostly wait */
     struct stage_env env;
     int64_t started_ns;
-    int32_t stock_day; /* local day on which orders were last received */
 
     struct items *items;       /* deliveries on their way */
     struct item_queue advance; /* their state has to be looked at */
@@ -113,14 +111,16 @@ struct engine {
     struct crew_kind intake_kind;
     struct crew_kind extract_kind;
     struct counters counters;
-    size_t originals;  /* that were taken and wait in run/intake to be taken apart */
-    bool is_unsynced;  /* lines that nothing outside depends on are not on disk yet */
-    int64_t synced_ns; /* monotonic: the last sync */
-    bool is_stopping;
-    bool is_reload_wanted;
+    size_t originals;       /* that were taken and wait in run/intake to be taken apart */
+    int64_t synced_ns;      /* monotonic: the last sync */
     int64_t quiet_since_ns; /* monotonic: only listeners are left of `--once`; 0: more is */
     int64_t status_ns;      /* monotonic: when run/status.json was last written */
     uint64_t status_sum;
+    char receipts_after[ID_BYTES_MAX + 1]; /* the last file of outbox/receipts that was looked at */
+    bool is_receipts_due;                  /* a pass through that is under way */
+    bool is_unsynced; /* lines that nothing outside depends on are not on disk yet */
+    bool is_stopping;
+    bool is_reload_wanted;
     enum rc fatal; /* stop with this */
     struct err fatal_err;
 };

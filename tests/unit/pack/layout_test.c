@@ -502,13 +502,16 @@ struct line {
     struct slice fields[LINE_FIELDS];
 };
 
+#define SEVERAL_LETTERS "71 mont" E_ACUTE "e de la F" E_ACUTE "e"
+#define LETTER_AND_MARK "e" MARK_ACUTE
+
 static void make_line(struct line *line, char between, uint32_t *seed)
 {
     static const char *const pieces[] = {"a",
                                          "Lefebvre",
-                                         "71 mont" E_ACUTE "e de la F" E_ACUTE "e",
+                                         SEVERAL_LETTERS,
                                          "\xC5\x93uvre",
-                                         "e" MARK_ACUTE,
+                                         LETTER_AND_MARK,
                                          "\xC2\xA0",
                                          "\xC2\x85",
                                          ";",
