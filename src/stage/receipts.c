@@ -19,12 +19,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define KEEP_NS ((int64_t)RECEIPTS_DAYS * 24 * 3600 * NS_PER_SECOND)
 
 enum { FILE_MODE = 0640 };
 
 /* --- the files --- */
+
+/* A line that a crash cut off was not answered; without its end the next one would go on in it, and
+ * be lost, too. */
+static enum rc end_torn_line(int dirfd, const char *id, int append_fd, struct err *err)
+{
+    struct stat status;
+    char last = '\n';
+    int fd = -1;
+    if (fstat(append_fd, &status) != 0) {
+        return err_set(err, RC_TEMP, "outbox/receipts: %s cannot be looked at", id);
+    }
+    if (status.st_size == 0) {
+        return RC_OK;
+    }
+    enum rc rc = fs_open_regular(dirfd, id, &fd, err);
+    if (rc == RC_OK && pread(fd, &last, 1, status.st_size - 1) != 1) {
+        rc = err_set(err, RC_TEMP, "outbox/receipts: %s cannot be read", id);
+    }
+    fs_drop(&fd);
+    return rc == RC_OK && last != '\n' ? fs_append_durable(append_fd, "\n", 1, err) : rc;
+}
 
 enum rc receipts_mark(const struct stage_env *env, int channel, const char *id, int *out_fd,
                       struct err *err)
@@ -35,6 +57,7 @@ enum rc receipts_mark(const struct stage_env *env, int channel, const char *id, 
     bool is_new = rc == RC_OK && !fs_exists(dirfd, id);
     rc = rc == RC_OK ? fs_open_append(dirfd, id, FILE_MODE, out_fd, err) : rc;
     rc = rc == RC_OK && is_new ? fs_sync_dir(dirfd, err) : rc;
+    rc = rc == RC_OK ? end_torn_line(dirfd, id, *out_fd, err) : rc;
     if (rc == RC_OK && futimens(*out_fd, NULL) != 0) { /* it is kept from now on */
         rc = err_set(err, RC_TEMP, "outbox/receipts: %s: its time cannot be set", id);
     }

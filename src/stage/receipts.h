@@ -1,9 +1,9 @@
 /*
  * receipts - what a delivery's session heard of others' messages goes to those it is about
  *
- *     outbox/receipts/CHANNEL/ID   lines by the worker of ID: TIME delivered|undelivered|gone WORD
- * ID (docs/SPOOL.md, "Receipts"); also the mark that receipts may come for ID DELIVERY/receipts by
- * the daemon: delivery/progress.h
+ *     outbox/receipts/CHANNEL/ID  by the worker of ID; also the mark that some may come. Lines:
+ *                                 TIME delivered|undelivered|gone WORD ID (docs/SPOOL.md)
+ *     DELIVERY/receipts           by the daemon: delivery/progress.h
  *
  * Who has a receipt already does not get it twice, so a file may be taken again after a crash.
  * No recipient stands in any of these; the address of one that is `gone` goes into the quarantine.

@@ -222,6 +222,16 @@ static void receipts_take__lines_that_are_none__are_passed_over(void **state)
     buf_release(&text);
 }
 
+static void receipts_mark__a_line_that_a_crash_cut_off__spoils_no_later_one(void **state)
+{
+    const struct desk *desk = *state;
+    deliver(desk, "a", "a", 2);
+    hear(desk, "a", SLICE_LITERAL(WHEN " delivered DELI"), 0);
+    hear(desk, "a", SLICE_LITERAL(WHEN " delivered - a-2\n"), 0); /* the next worker */
+    assert_taken(take(desk, "a", true), 1, 0, 0, 1);
+    states(desk, "a", "sent delivered ");
+}
+
 static void receipts_take__random_bytes__do_no_harm(void **state)
 {
     const struct desk *desk = *state;
@@ -306,6 +316,7 @@ int main(void)
         at_desk(receipts_take__unknown_while_others_send__stay_for_another_time),
         at_desk(receipts_take__an_id_given_twice__is_that_of_the_newest),
         at_desk(receipts_take__lines_that_are_none__are_passed_over),
+        at_desk(receipts_mark__a_line_that_a_crash_cut_off__spoils_no_later_one),
         at_desk(receipts_take__random_bytes__do_no_harm),
         at_desk(receipts_take__a_damaged_delivery__keeps_nobody_elses_back),
         at_desk(receipts_next__files__those_with_lines_are_named_and_old_ones_removed),
