@@ -18,7 +18,7 @@ enum {
     INSERTION_MAX = 12,
     MERGE_MAX = 512,       /* above it radix passes cost less */
     DEPTH_MAX = 64 * 8,    /* keys that are equal so far are compared whole: recursion is bounded */
-    AHEAD = 8,             /* items that are fetched before they are looked at */
+    AHEAD = 16,            /* items that are fetched before they are looked at */
     SPLIT_MIN = 32 * 1024, /* fewer references are sorted in one piece */
     RANGE_REFS = 16 * 1024, /* 256 KiB of references */
     RANGES_MAX = 256,
@@ -117,19 +117,28 @@ static void radix_sort(struct order_ref *refs, struct order_ref *spare, size_t c
     }
 }
 
-static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t depth);
+/* behind: references that stand behind these, and are looked at next */
+static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t behind,
+                      size_t depth);
 
-/* references with equal prefixes: on to the next eight bytes, unless some key ends before */
-static void sort_group(struct order_ref *refs, struct order_ref *spare, size_t count, size_t depth)
+/* The two lines that an item's length and the next eight bytes of its key most often are in. */
+static inline void fetch(const struct order_ref *ref, size_t depth)
+{
+    const char *item = (const char *)ref->item;
+    __builtin_prefetch(item);
+    __builtin_prefetch(item + sizeof(struct order_item) + depth + sizeof ref->prefix - 1);
+}
+
+/* references with equal prefixes: on to the next eight bytes, unless some key ends before. Groups
+ * are small, so what is fetched ahead belongs to the next ones too. */
+static void sort_group(struct order_ref *refs, struct order_ref *spare, size_t count, size_t behind,
+                       size_t depth)
 {
     bool is_ended = depth >= DEPTH_MAX;
 
-    for (size_t i = 0; i < count && i < AHEAD; i++) {
-        __builtin_prefetch(refs[i].item);
-    }
     for (size_t i = 0; i < count; i++) {
-        if (i + AHEAD < count) {
-            __builtin_prefetch(refs[i + AHEAD].item);
+        if (i + AHEAD < count + behind) {
+            fetch(&refs[i + AHEAD], depth);
         }
         is_ended |= refs[i].item->key_len <= depth;
     }
@@ -140,11 +149,12 @@ static void sort_group(struct order_ref *refs, struct order_ref *spare, size_t c
     for (size_t i = 0; i < count; i++) {
         refs[i].prefix = order_prefix(refs[i].item, depth);
     }
-    sort_from(refs, spare, count, depth);
+    sort_from(refs, spare, count, behind, depth);
 }
 
 /* prefixes are those at `depth` */
-static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t depth)
+static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t behind,
+                      size_t depth)
 {
     if (count > MERGE_MAX) {
         radix_sort(refs, spare, count);
@@ -158,7 +168,8 @@ static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t co
             to++;
         }
         if (to - from > 1) {
-            sort_group(refs + from, spare + from, to - from, depth + sizeof refs->prefix);
+            sort_group(refs + from, spare + from, to - from, behind + count - to,
+                       depth + sizeof refs->prefix);
         }
         from = to;
     }
@@ -186,7 +197,7 @@ static void *sort_ranges(void *arg)
         size_t start = ranges->starts[range];
         size_t count = ranges->starts[range + 1] - start;
         if (count > 1) {
-            sort_from(ranges->refs + start, ranges->spare + start, count, 0);
+            sort_from(ranges->refs + start, ranges->spare + start, count, 0, 0);
         }
     }
 }
@@ -309,7 +320,7 @@ bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t 
     struct order_ref *spare = *in_spare;
 
     if (count < SPLIT_MIN) {
-        sort_from(refs, spare, count, 0);
+        sort_from(refs, spare, count, 0, 0);
         return true;
     }
     threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
