@@ -1,6 +1,6 @@
 /*
  * send - the daemon's parts of sending: beginning it, and settling what workers left
- * (the worker's parts are send_open.c and send_work.c)
+ * (the worker's parts are send_open.c, send_work.c and what send_inner.h names)
  */
 #include "stage/send.h"
 

@@ -3,7 +3,8 @@
  *
  *     send_open.c   everything that one sending needs, opened
  *     send_group.c  the next group: chosen and made ahead, intended, submitted
- *     send_work.c   the loop: groups, verdicts, results, time
+ *     send_work.c   the loop: groups, verdicts, time
+ *     send_records.c   what is written down: verdicts, what follows, their commits
  *     send_receipts.c  what the other side says of messages after it took them
  *     send_listen.c    the time after the last message, for receipts
  */
@@ -24,12 +25,14 @@
 #include <assert.h>
 
 enum {
+    SEND_WAIT_MS = 100,    /* nothing waits longer: a wish of the daemon is seen in time */
     SEND_SLOTS_MAX = 1024, /* messages under way at once */
     SEND_GROUP_MAX = 512,  /* intents of one commit */
     SEND_RECEIPTS_MS = 20, /* then receipts go to the disk by themselves: peers wait for answers */
     SEND_BYTES_MAX = 24 * 1024 * 1024, /* of all messages under way */
     SEND_UNIQUE_BYTES = ID_BYTES_MAX + 64
 };
+#define SEND_NS_PER_MS (NS_PER_SECOND / 1000)
 static_assert(SEND_SLOTS_MAX >= 2 * SEND_GROUP_MAX, "a group on its way and one ahead of it");
 
 /* A message from when its recipient is chosen to its verdict. */
@@ -99,7 +102,11 @@ struct sending {
 enum rc sending_open(struct sending *sending, struct err *err) MUST_CHECK;
 void sending_close(struct sending *sending);
 
-/* ---- records: send_work.c ---- */
+/* ---- records: send_records.c ---- */
+
+/* sending_is_over - the daemon cannot wait any longer. grace_ns: for what takes a moment alone, on
+ * top */
+bool sending_is_over(struct sending *sending, int64_t grace_ns);
 
 /* sending_record - one record into the group, at this time; commits where the group is full */
 enum rc sending_record(struct sending *sending, enum progress_act act, uint32_t number,
@@ -131,9 +138,16 @@ enum rc sending_begin_commit(struct sending *sending, struct err *err) MUST_CHEC
 enum rc sending_end_commit(struct sending *sending, struct err *err) MUST_CHECK;
 enum rc sending_commit(struct sending *sending, struct err *err) MUST_CHECK;
 
+/* sending_record_results - what the transport told since the last time. Stored messages are on disk
+ * first; whose address is at fault comes last, after it was noted, and holds up nobody else's
+ * result. Results as sending_add; RC_IO; RC_TEMP */
+enum rc sending_record_results(struct sending *sending, struct err *err) MUST_CHECK;
+
 /* sending_record_told - results and receipts that the transport told; what is old enough goes to
  * the disk */
 enum rc sending_record_told(struct sending *sending, struct err *err) MUST_CHECK;
+
+/* ---- the loop: send_work.c ---- */
 
 /* sending_come_back - nothing more is begun, what is under way gets its verdict */
 enum rc sending_come_back(struct sending *sending, struct err *err) MUST_CHECK;
