@@ -183,6 +183,7 @@ struct ranges {
     uint64_t
         splitters[RANGES_MAX]; /* range i: prefixes below splitters[i], not below the one before */
     size_t count;
+    size_t half; /* of the splitters that are searched: a power of two, more than half of them */
     atomic_size_t next;
 };
 
@@ -228,6 +229,10 @@ static void choose_splitters(struct ranges *ranges, const struct order_ref *refs
             ranges->splitters[ranges->count++ - 1] = splitter;
         }
     }
+    ranges->half = 1;
+    while (2 * ranges->half < ranges->count) {
+        ranges->half *= 2;
+    }
 }
 
 /* How many splitters are not above the prefix, without a branch to guess wrong: they are filled up
@@ -235,7 +240,7 @@ static void choose_splitters(struct ranges *ranges, const struct order_ref *refs
 static inline size_t range_of(const struct ranges *ranges, uint64_t prefix)
 {
     size_t low = 0;
-    for (size_t half = RANGES_MAX / 2; half > 0; half /= 2) {
+    for (size_t half = ranges->half; half > 0; half /= 2) {
         low += half & -(size_t)(ranges->splitters[low + half - 1] <= prefix);
     }
     return low < ranges->count ? low : ranges->count - 1;

@@ -129,29 +129,53 @@ void layout_finish(const struct layout *layout, const struct column_plan *column
     }
 }
 
+static inline size_t count_digits(uint64_t n)
+{
+    static const uint64_t POWERS[DIGITS_MAX] = {0,
+                                                10,
+                                                100,
+                                                1000,
+                                                10000,
+                                                100000,
+                                                1000000,
+                                                10000000,
+                                                100000000,
+                                                1000000000,
+                                                10000000000,
+                                                100000000000,
+                                                1000000000000,
+                                                10000000000000,
+                                                100000000000000,
+                                                1000000000000000,
+                                                10000000000000000,
+                                                100000000000000000,
+                                                1000000000000000000,
+                                                10000000000000000000U};
+    /* its bits by the logarithm of 2 (1233 / 4096), and one more from the next power on */
+    size_t least = (size_t)(64 - __builtin_clzll(n | 1)) * 1233 >> 12;
+    return least + (n >= POWERS[least]);
+}
+
 /* Two digits at a time, from the end: this runs once for every row. */
-static size_t put_digits(uint64_t n, char out[DIGITS_MAX])
+static inline size_t put_digits(uint64_t n, char out[DIGITS_MAX])
 {
     static const char PAIRS[] =
         "00010203040506070809101112131415161718192021222324252627282930313233"
         "34353637383940414243444546474849505152535455565758596061626364656667"
         "68697071727374757677787980818283848586878889909192939495969798"
         "99";
-    char reversed[DIGITS_MAX];
-    char *at = reversed + DIGITS_MAX;
+    size_t count = count_digits(n);
+    char *at = out + count;
     while (n >= 100) {
         at -= 2;
         memcpy(at, PAIRS + 2 * (n % 100), 2);
         n /= 100;
     }
     if (n >= 10) {
-        at -= 2;
-        memcpy(at, PAIRS + 2 * n, 2);
+        memcpy(out, PAIRS + 2 * n, 2);
     } else {
-        *--at = (char)('0' + n);
+        *out = (char)('0' + n);
     }
-    size_t count = (size_t)(reversed + DIGITS_MAX - at);
-    memcpy(out, at, count);
     return count;
 }
 
@@ -278,7 +302,10 @@ static bool emit_plain(const struct layout *layout, struct slice payload, uint64
                        struct buf *out)
 {
     const struct column_plan *column = &layout->columns[layout->holes[0]];
-    const char *mark = payload.len == 0 ? NULL : memchr(payload.ptr, '\0', payload.len);
+    const char *mark = payload.len == 0 ? NULL
+                       : payload.ptr[0] == '\0'
+                           ? payload.ptr /* most often it is the first column */
+                           : memchr(payload.ptr, '\0', payload.len);
     if (layout->hole_count != 1 || !column->is_plain_reference || column->pad > 0 ||
         !layout->is_reference_bare || n > layout->reference_max || mark == NULL ||
         !buf_reserve(out, payload.len + REFERENCE_BYTES_MAX + layout->eol.len)) {
@@ -296,8 +323,9 @@ static bool emit_plain(const struct layout *layout, struct slice payload, uint64
     to += put_digits(n, to);
     memcpy(to, mark + 1, behind);
     to += behind;
-    memcpy(to, layout->eol.ptr, layout->eol.len);
-    to += layout->eol.len;
+    for (size_t i = 0; i < layout->eol.len; i++) { /* two at most: less than a call */
+        *to++ = layout->eol.ptr[i];
+    }
     out->len = (size_t)(to - out->ptr);
     out->ptr[out->len] = '\0';
     return true;

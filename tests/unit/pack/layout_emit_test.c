@@ -3,6 +3,8 @@
  */
 #include "layout_support.h"
 
+#include <stdio.h>
+
 #define E_ACUTE "\xC3\xA9"
 
 static const char *const abc[] = {"a", "b", "c"};
@@ -42,6 +44,33 @@ static void layout_emit__reference__anywhere_and_in_templates(void **state)
                         "d-1-18446744073709551615;A;https://x.example/d-1-18446744073709551615?n=1;"
                         "D-1-18446744073709551615;D-1-18446744073709551615\n");
     bench_close(&bench);
+}
+
+static void layout_emit__numbers_of_each_length__have_all_their_digits(void **state)
+{
+    (void)state;
+    const struct layout_column first[] = {{"reference", NULL, 0, false}, {"a", NULL, 0, false}};
+    const struct layout_column twice[] = {
+        {"a", NULL, 0, false}, {"reference", NULL, 0, false}, {"again", "{{reference}}", 0, false}};
+    struct layout_options options = options_of(first, 2);
+    struct bench one = bench_open(&options, abc, 3); /* the usual layout */
+    options = options_of(twice, 3);
+    struct bench two = bench_open(&options, abc, 3);
+    const char *const fields[] = {"A", "", ""};
+    uint64_t power = 1;
+    for (int digits = 1; digits <= 20; digits++, power *= digits < 20 ? 10 : 1) {
+        const uint64_t numbers[] = {power - 1, power, power + 1, power / 10 * 99 + 9};
+        for (size_t i = 0; i < COUNT(numbers); i++) {
+            unsigned long long n = numbers[i];
+            char expected[100];
+            (void)snprintf(expected, sizeof expected, "d-1-%llu;A\n", n);
+            assert_string_equal(bench_row(&one, fields, 3, n), expected);
+            (void)snprintf(expected, sizeof expected, "A;d-1-%llu;d-1-%llu\n", n, n);
+            assert_string_equal(bench_row(&two, fields, 3, n), expected);
+        }
+    }
+    bench_close(&one);
+    bench_close(&two);
 }
 
 static void layout_emit__reference_of_the_recipients__is_not_used(void **state)
@@ -136,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layout_emit__reference__anywhere_and_in_templates),
+        cmocka_unit_test(layout_emit__numbers_of_each_length__have_all_their_digits),
         cmocka_unit_test(layout_emit__reference_of_the_recipients__is_not_used),
         cmocka_unit_test(layout_emit__fixed_reference__is_padded_cut_and_upper),
         cmocka_unit_test(layout_emit__fixed_utf_8_template_with_hole__counts_characters),
