@@ -2,13 +2,15 @@
  * codec - see codec.h
  *
  * Level 1 of DEFLATE is ISA-L's: twice as fast as the fastest that libdeflate has. Levels 3 to 6
- * are our own (deflate_rows.h): what they are not made for shows in how little it shrinks, and is
- * libdeflate's, as is all the rest. Only libdeflate ends its pieces with a final block.
+ * are our own (deflate_rows.h), and so are 4 to 6 of zstd (zstd_rows.h): what they are not made for
+ * shows in how little it shrinks, and is libdeflate's or zstd's, as is all the rest. Only
+ * libdeflate ends its pieces with a final block.
  */
 #include "pack/codec.h"
 
 #include "pack/deflate.h"
 #include "pack/deflate_rows.h"
+#include "pack/zstd_rows.h"
 
 #include <assert.h>
 #include <isa-l/igzip_lib.h>
@@ -23,9 +25,10 @@ enum {
 
 struct codec {
     enum codec_kind kind;
-    struct deflate_rows *rows; /* NULL: not at this level */
+    struct deflate_rows *deflate_rows; /* NULL: not at this level */
     struct libdeflate_compressor *deflate;
-    struct fast *fast; /* level 1 */
+    struct fast *fast;           /* level 1 */
+    struct zstd_rows *zstd_rows; /* NULL: not at this level, or not with this libzstd */
     ZSTD_CCtx *zstd;
 };
 
@@ -36,17 +39,10 @@ struct fast {
 
 /* Ours to the library's. 9 is the smallest that each offers at more than 10 MB/s and core. */
 static const int DEFLATE_LEVELS[CODEC_LEVEL_MAX + 1] = {0, 0, 2, 3, 4, 5, 6, 7, 8, 12};
-/* Of deflate_rows; 0: not at this level, 1: the first repetition is as good as any */
-static const unsigned int LAZY_LEVELS[CODEC_LEVEL_MAX + 1] = {0, 0, 0, 1, 16, 32, 64, 0, 0, 0};
 static const int ZSTD_LEVELS[CODEC_LEVEL_MAX + 1] = {0, 1, 2, 3, 4, 5, 6, 8, 11, 16};
-
-/* Rows repeat long runs: fewer places are looked at than zstd's own levels do, for six bytes and
- * more. Level 5 is smaller by that, 6 faster. */
-static const struct {
-    int strategy; /* 0: the level's own */
-    int search_log;
-    int match_min;
-} ZSTD_SEARCHES[CODEC_LEVEL_MAX + 1] = {[5] = {ZSTD_lazy, 1, 7}, [6] = {ZSTD_lazy, 2, 6}};
+/* Of deflate_rows and zstd_rows; 0: not at this level, 1: the first repetition is as good as any */
+static const unsigned int DEFLATE_LAZY[CODEC_LEVEL_MAX + 1] = {0, 0, 0, 1, 16, 32, 64, 0, 0, 0};
+static const unsigned int ZSTD_LAZY[CODEC_LEVEL_MAX + 1] = {0, 0, 0, 0, 16, 32, 64, 0, 0, 0};
 
 enum rc codec_level_check(int level, struct err *err)
 {
@@ -62,19 +58,15 @@ static bool zstd_set(struct codec *codec, ZSTD_cParameter parameter, int value)
     return !ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, parameter, value));
 }
 
-static bool zstd_set_search(struct codec *codec, int level)
-{
-    return ZSTD_SEARCHES[level].strategy == 0 ||
-           (zstd_set(codec, ZSTD_c_strategy, ZSTD_SEARCHES[level].strategy) &&
-            zstd_set(codec, ZSTD_c_searchLog, ZSTD_SEARCHES[level].search_log) &&
-            zstd_set(codec, ZSTD_c_minMatch, ZSTD_SEARCHES[level].match_min));
-}
-
 static enum rc zstd_open(struct codec *codec, int level, struct err *err)
 {
+    bool has_rows = ZSTD_LAZY[level] > 0 && zstd_rows_is_possible();
+    if (has_rows) {
+        codec->zstd_rows = zstd_rows_open(ZSTD_LAZY[level]);
+    }
     codec->zstd = ZSTD_createCCtx();
     if (codec->zstd == NULL || !zstd_set(codec, ZSTD_c_compressionLevel, ZSTD_LEVELS[level]) ||
-        !zstd_set(codec, ZSTD_c_checksumFlag, 1) || !zstd_set_search(codec, level)) {
+        !zstd_set(codec, ZSTD_c_checksumFlag, 1) || (has_rows && codec->zstd_rows == NULL)) {
         return err_set(err, RC_NOMEM, "no memory to compress with zstd");
     }
     return RC_OK;
@@ -87,11 +79,12 @@ static enum rc deflate_open(struct codec *codec, int level, struct err *err)
     } else {
         codec->deflate = libdeflate_alloc_compressor(DEFLATE_LEVELS[level]);
     }
-    bool has_rows = LAZY_LEVELS[level] > 0;
+    bool has_rows = DEFLATE_LAZY[level] > 0;
     if (has_rows) {
-        codec->rows = deflate_rows_open(LAZY_LEVELS[level]);
+        codec->deflate_rows = deflate_rows_open(DEFLATE_LAZY[level]);
     }
-    return (codec->fast != NULL || codec->deflate != NULL) && (!has_rows || codec->rows != NULL)
+    return (codec->fast != NULL || codec->deflate != NULL) &&
+                   (!has_rows || codec->deflate_rows != NULL)
                ? RC_OK
                : err_set(err, RC_NOMEM, "no memory to compress with deflate");
 }
@@ -125,7 +118,8 @@ void codec_free(struct codec *codec)
 {
     if (codec != NULL) {
         libdeflate_free_compressor(codec->deflate);
-        deflate_rows_free(codec->rows);
+        deflate_rows_free(codec->deflate_rows);
+        zstd_rows_free(codec->zstd_rows);
         (void)ZSTD_freeCCtx(codec->zstd);
         free(codec->fast);
         free(codec);
@@ -167,6 +161,23 @@ static enum rc fast_pack(struct fast *fast, struct slice raw, unsigned char *out
     return RC_OK;
 }
 
+/* By the one of the two that is made for rows; 0: these are none. */
+static size_t rows_pack(struct codec *codec, struct slice raw, size_t before, unsigned char *out,
+                        size_t out_cap)
+{
+    size_t most = raw.len / ROWS_SHRINK_MIN;
+    if (raw.len < ROWS_BYTES_MIN) {
+        return 0;
+    }
+    if (codec->deflate_rows != NULL) {
+        return deflate_rows_pack(codec->deflate_rows, raw, before, out, most);
+    }
+    if (codec->zstd_rows != NULL && raw.len <= ZSTD_ROWS_BYTES_MAX) {
+        return zstd_rows_pack(codec->zstd_rows, raw, out, out_cap, most);
+    }
+    return 0;
+}
+
 enum rc codec_pack(struct codec *codec, struct slice raw, size_t before, unsigned char *out,
                    size_t out_cap, size_t *out_len, struct err *err)
 {
@@ -176,11 +187,9 @@ enum rc codec_pack(struct codec *codec, struct slice raw, size_t before, unsigne
     if (codec->fast != NULL) {
         return fast_pack(codec->fast, raw, out, out_cap, out_len, err);
     }
-    if (codec->rows != NULL && raw.len >= ROWS_BYTES_MIN) {
-        *out_len = deflate_rows_pack(codec->rows, raw, before, out, raw.len / ROWS_SHRINK_MIN);
-        if (*out_len > 0) {
-            return RC_OK;
-        }
+    *out_len = rows_pack(codec, raw, before, out, out_cap);
+    if (*out_len > 0) {
+        return RC_OK;
     }
     if (codec->kind == CODEC_DEFLATE) {
         size_t len = libdeflate_deflate_compress(codec->deflate, raw.ptr, raw.len, out,

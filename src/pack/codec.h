@@ -5,10 +5,10 @@
  * as CSV (MB/s of one core, packed size):
  *
  *     level      1     2     3     4     5     6     7     8     9
- *     deflate  760   220   240   200   192   190    92    48    13
+ *     deflate  760   220   260   215   207   205    92    48    13
  *              33%   30%   29%   28%   28%   28%   27%   26%   25%
- *     zstd     540   440   300   290   180   170    90    55    11
- *              29%   28%   26%   26%   26%   25%   23%   23%   22%
+ *     zstd     540   440   300   235   220   220    90    55    11
+ *              29%   28%   26%   26%   26%   26%   23%   23%   22%
  */
 #ifndef POSTROOM_PACK_CODEC_H
 #define POSTROOM_PACK_CODEC_H

@@ -1,16 +1,13 @@
 /*
  * deflate_rows - see deflate_rows.h
  *
- * Two tables lead from bytes to where they stood before: `longs` from eight bytes to the last two
- * places, `shorts` from four to the last. Places are kept modulo 64 KiB: one that is too old looks
- * like a newer one, where other bytes stand, and those are compared anyway. A repetition is put off
- * by a byte as long as the one that begins there gains more (lazy matching).
- *
- * Steps are collected, counted, and written as blocks with codes of their own (3.2.7).
+ * Steps (bytes, and the repetitions that rows_match.h finds) are collected, counted, and written as
+ * blocks with codes of their own (3.2.7).
  */
 #include "pack/deflate_rows.h"
 
 #include "pack/huffman.h"
+#include "pack/rows_match.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -20,24 +17,16 @@
 
 enum {
     WINDOW = DEFLATE_ROWS_WINDOW,
-    MATCH_MIN = 4, /* bytes that `shorts` knows; three gain too little to look for them */
     MATCH_MAX = 258,
-    LONG_LOG = 16,
-    SHORT_LOG = 14,
-    TAIL = 24, /* at the end of a piece bytes are written as they are: reads stay inside */
     STEPS_MAX = 40000,
-    LITERALS = 286, /* literals, the end of a block, lengths */
+    STEP_MAX = ROWS_PUT_OFF_MAX + 1, /* a repetition, and bytes before it */
+    LITERALS = 286,                  /* literals, the end of a block, lengths */
     DISTANCES = 30,
     END_OF_BLOCK = 256,
     FIRST_LENGTH = 257,
     STEP_BITS_MAX = 48, /* two codes of 15 bits and their extra bits, 5 and 13 */
     HEAD_BYTES_MAX = 400,
     JOIN_BYTES = 5 /* an empty stored block brings the piece to a whole byte */
-};
-
-struct match {
-    uint32_t length; /* 0: none */
-    uint32_t distance;
 };
 
 /* A code, or a length's code with its extra bits */
@@ -48,8 +37,7 @@ struct code {
 
 struct deflate_rows {
     unsigned int lazy_max;
-    uint32_t longs[1 << LONG_LOG]; /* two places: the newer one in the lower half */
-    uint16_t shorts[1 << SHORT_LOG];
+    struct rows_places places;
     uint32_t steps[STEPS_MAX]; /* a literal, or length << 16 | distance */
     size_t steps_count;
     uint32_t literal_counts[LITERALS];
@@ -86,112 +74,6 @@ void deflate_rows_free(struct deflate_rows *rows)
     free(rows);
 }
 
-/* --- looking for repetitions --- */
-
-static inline uint64_t load_64(const unsigned char *bytes)
-{
-    uint64_t value;
-    memcpy(&value, bytes, sizeof value);
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
-    return value;
-}
-
-static const uint64_t MIX = UINT64_C(0x9E3779B185EBCA87);
-
-static inline uint32_t *long_at(struct deflate_rows *rows, uint64_t eight)
-{
-    return &rows->longs[(eight * MIX) >> (64 - LONG_LOG)];
-}
-
-static inline uint16_t *short_at(struct deflate_rows *rows, uint64_t eight)
-{
-    return &rows->shorts[((eight << 32) * MIX) >> (64 - SHORT_LOG)];
-}
-
-static inline void note(struct deflate_rows *rows, const unsigned char *bytes, size_t at)
-{
-    uint64_t eight = load_64(bytes + at);
-    uint32_t *places = long_at(rows, eight);
-    *places = *places << 16 | (uint16_t)at;
-    *short_at(rows, eight) = (uint16_t)at;
-}
-
-/* Equal bytes of a and b, at most `most`; the first `from` are known to be equal. */
-static inline uint32_t common(const unsigned char *a, const unsigned char *b, uint32_t from,
-                              uint32_t most)
-{
-    uint32_t length = from;
-    while (length + 8 <= most) {
-        uint64_t differs = load_64(a + length) ^ load_64(b + length);
-        if (differs != 0) {
-            return length + (uint32_t)__builtin_ctzll(differs) / 8;
-        }
-        length += 8;
-    }
-    while (length < most && a[length] == b[length]) {
-        length++;
-    }
-    return length;
-}
-
-/* How far back a place lies; 0 or more than WINDOW: not to be used */
-static inline uint32_t distance_to(uint32_t place, size_t at)
-{
-    uint32_t distance = (uint16_t)(at - place);
-    return distance <= at ? distance : 0;
-}
-
-/* The longest repetition at `at` that the tables lead to; TAIL bytes follow. */
-static inline struct match find(struct deflate_rows *rows, const unsigned char *bytes, size_t at,
-                                uint32_t most)
-{
-    const unsigned char *here = bytes + at;
-    uint64_t eight = load_64(here);
-    uint32_t places = *long_at(rows, eight);
-    struct match best = {MATCH_MIN - 1, 0};
-    for (int i = 0; i < 2; i++, places >>= 16) {
-        uint32_t distance = distance_to(places, at);
-        if (distance - 1 >= WINDOW) {
-            continue;
-        }
-        uint64_t differs = load_64(here - distance) ^ eight;
-        uint32_t length = differs != 0 ? (uint32_t)__builtin_ctzll(differs) / 8
-                                       : common(here, here - distance, 8, most);
-        if (length > best.length) {
-            best = (struct match){length, distance};
-        }
-    }
-    if (best.length < 8) {
-        uint32_t distance = distance_to(*short_at(rows, eight), at);
-        if (distance - 1 < WINDOW) {
-            uint64_t differs = load_64(here - distance) ^ eight;
-            uint32_t length = differs != 0 ? (uint32_t)__builtin_ctzll(differs) / 8 : 8;
-            if (length > best.length) {
-                best = (struct match){length, distance};
-            }
-        }
-    }
-    if (best.distance == 0) {
-        best.length = 0;
-    }
-    return best;
-}
-
-static inline uint32_t log_2(uint32_t number)
-{
-    return 31 - (uint32_t)__builtin_clz(number);
-}
-
-/* A literal costs about as much as four bytes of repetition gain, a distance a bit for each
- * doubling. */
-static inline bool is_better(const struct match *later, const struct match *now)
-{
-    return later->length > 0 &&
-           4 * later->length + log_2(now->distance) > 4 * now->length + log_2(later->distance);
-}
-
 /* --- steps --- */
 
 static inline uint32_t distance_symbol(uint32_t distance)
@@ -200,7 +82,7 @@ static inline uint32_t distance_symbol(uint32_t distance)
     if (less < 4) {
         return less;
     }
-    uint32_t log = log_2(less);
+    uint32_t log = rows_log_2(less);
     return 2 * log + (less >> (log - 1) & 1);
 }
 
@@ -210,45 +92,30 @@ static inline void put_literal(struct deflate_rows *rows, unsigned char byte)
     rows->literal_counts[byte]++;
 }
 
-static inline void put_match(struct deflate_rows *rows, const struct match *match)
+static inline void put_match(struct deflate_rows *rows, const struct repetition *match)
 {
     rows->steps[rows->steps_count++] = match->length << 16 | match->distance;
     rows->literal_counts[FIRST_LENGTH + rows->length_symbols[match->length]]++;
     rows->distance_counts[distance_symbol(match->distance)]++;
 }
 
-static inline uint32_t most_at(size_t at, size_t len)
-{
-    return len - at < MATCH_MAX ? (uint32_t)(len - at) : MATCH_MAX;
-}
-
-/* One step and those before it that were put off; returns what comes next. */
+/* One step and the bytes before it that are none; returns what comes next. */
 static inline size_t step(struct deflate_rows *rows, const unsigned char *bytes, size_t at,
                           size_t len)
 {
-    struct match match = find(rows, bytes, at, most_at(at, len));
-    note(rows, bytes, at);
-    if (match.length == 0) {
+    const struct rows_search search = {
+        .window = WINDOW, .length_max = MATCH_MAX, .lazy_max = rows->lazy_max};
+    size_t from = at;
+    struct repetition found = rows_next(&rows->places, bytes, &at, len, &search);
+    if (found.length == 0) {
         put_literal(rows, bytes[at]);
         return at + 1;
     }
-    while (match.length < rows->lazy_max && at + 1 + TAIL < len &&
-           rows->steps_count + 2 < STEPS_MAX) {
-        struct match later = find(rows, bytes, at + 1, most_at(at + 1, len));
-        if (!is_better(&later, &match)) {
-            break;
-        }
-        put_literal(rows, bytes[at++]);
-        note(rows, bytes, at);
-        match = later;
+    while (from < at) {
+        put_literal(rows, bytes[from++]);
     }
-    put_match(rows, &match);
-    size_t end = at + match.length;
-    size_t last = end + TAIL < len ? end : len - TAIL;
-    for (size_t i = at + 1; i < last; i++) {
-        note(rows, bytes, i);
-    }
-    return end;
+    put_match(rows, &found);
+    return at + found.length;
 }
 
 /* Steps for what fits into one block; returns what comes next. */
@@ -257,10 +124,10 @@ static size_t collect(struct deflate_rows *rows, const unsigned char *bytes, siz
     rows->steps_count = 0;
     memset(rows->literal_counts, 0, sizeof rows->literal_counts);
     memset(rows->distance_counts, 0, sizeof rows->distance_counts);
-    while (at + TAIL < len && rows->steps_count + 1 < STEPS_MAX) {
+    while (at + ROWS_TAIL < len && rows->steps_count + STEP_MAX <= STEPS_MAX) {
         at = step(rows, bytes, at, len);
     }
-    while (at + TAIL >= len && at < len && rows->steps_count < STEPS_MAX) {
+    while (at + ROWS_TAIL >= len && at < len && rows->steps_count < STEPS_MAX) {
         put_literal(rows, bytes[at++]);
     }
     rows->literal_counts[END_OF_BLOCK] = 1;
@@ -372,7 +239,7 @@ static uint64_t make_codes(struct deflate_rows *rows, struct head *head)
         rows->literals[i] = (struct code){codes[i], literals[i]};
         bits += (uint64_t)rows->literal_counts[i] * (literals[i] + extra);
     }
-    for (uint32_t length = MATCH_MIN; length <= MATCH_MAX; length++) {
+    for (uint32_t length = ROWS_MATCH_MIN; length <= MATCH_MAX; length++) {
         uint32_t symbol = rows->length_symbols[length];
         const struct code *code = &rows->literals[FIRST_LENGTH + symbol];
         rows->lengths[length] =
@@ -414,16 +281,6 @@ static void write_steps(const struct deflate_rows *rows, struct writer *out)
     *out = writer;
 }
 
-/* Tables that know what stands before the piece, and nothing else. */
-static void begin(struct deflate_rows *rows, const unsigned char *bytes, size_t before, size_t len)
-{
-    memset(rows->longs, 0, sizeof rows->longs);
-    memset(rows->shorts, 0, sizeof rows->shorts);
-    for (size_t i = 0; i < before && i + TAIL < len; i++) {
-        note(rows, bytes, i);
-    }
-}
-
 size_t deflate_rows_pack(struct deflate_rows *rows, struct slice raw, size_t before,
                          unsigned char *out, size_t out_cap)
 {
@@ -436,7 +293,7 @@ size_t deflate_rows_pack(struct deflate_rows *rows, struct slice raw, size_t bef
     if (out_cap < JOIN_BYTES + sizeof writer.bits) {
         return 0;
     }
-    begin(rows, bytes, before, len);
+    rows_begin(&rows->places, bytes, before, len);
     while (at < len) { /* each turn takes a byte at least */
         struct head head;
         at = collect(rows, bytes, at, len);

@@ -1,10 +1,8 @@
 /*
  * deflate_rows - DEFLATE (RFC 1951) for rows of text: in half of libdeflate's time, as small
  *
- * Rows repeat what stands in rows before them: whole fields, and several in a row. So a repetition
- * is looked for by eight bytes first and by four only where those are new, and the newest one or
- * two are looked at, not a chain of dozens. What repeats in another way (binaries, pictures) is
- * packed less well: codec.c leaves that to libdeflate.
+ * The repetitions are those that rows_match.h finds. What repeats in another way than rows do
+ * (binaries, pictures) is packed less well: codec.c leaves that to libdeflate.
  *
  * The pieces are not final and end with whole bytes: one follows the other.
  */
@@ -18,7 +16,7 @@ enum {
     DEFLATE_ROWS_WINDOW = 32768 /* how far back a repetition may lie (RFC 1951 2) */
 };
 
-struct deflate_rows; /* 0.6 MiB; one for each thread */
+struct deflate_rows; /* 0.8 MiB; one for each thread */
 
 /*
  * deflate_rows_open - NULL: no memory

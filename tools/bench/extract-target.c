@@ -2,14 +2,15 @@
  * extract-target - extract a target as the extract worker does, without a daemon, and say how long
  * its two halves took
  *
- *     extract-target [--threads N] [--level N] [--memory-mib N] [--keep NAME] FILE
+ *     extract-target [--threads N] [--level N] [--memory-mib N] [--container KIND]
+ *                    [--keep NAME] FILE
  *
  * The work is that of tools/bench/work.py: recipients of tools/make-recipients, `where` on one
- * column, dedupe on four, order by three, nine columns out as tar.gz. Works in a new directory in
- * the current one and removes it; NAME keeps the archive. Prints `records=N bytes=N select=S pack=S
- * user=S system=S peak_kib=N` on one line: seconds until everybody is in order, from there to the
- * archive, and of processor time: where memory comes slowly from the host, only the user's compares
- * well. Exit 0; else as in sysexits.h.
+ * column, dedupe on four, order by three, nine columns out as KIND: zip, tar.gz (unless told
+ * otherwise), tar.zst or gz. Works in a new directory in the current one and removes it; NAME keeps
+ * the archive. Prints `records=N bytes=N select=S pack=S user=S system=S peak_kib=N` on one line:
+ * seconds until everybody is in order, from there to the archive, and of processor time: where
+ * memory comes slowly from the host, only the user's compares well. Exit 0; else as in sysexits.h.
  */
 #include "base/number.h"
 #include "pack/extraction.h"
@@ -30,6 +31,7 @@ struct arguments {
     unsigned threads;
     int level;
     size_t memory_bytes;
+    enum container container;
     const char *keep; /* NULL: the archive is removed */
     const char *file;
 };
@@ -48,8 +50,8 @@ static const struct layout_column COLUMNS[] = {
 
 static int bad_usage(void)
 {
-    (void)fputs("usage: extract-target [--threads N] [--level N] [--memory-mib N] [--keep NAME] "
-                "FILE\n",
+    (void)fputs("usage: extract-target [--threads N] [--level N] [--memory-mib N] "
+                "[--container KIND] [--keep NAME] FILE\n",
                 stderr);
     return EX_USAGE;
 }
@@ -60,6 +62,9 @@ static bool take_option(struct arguments *arguments, const char *name, const cha
     if (strcmp(name, "--keep") == 0) {
         arguments->keep = value;
         return true;
+    }
+    if (strcmp(name, "--container") == 0) {
+        return container_parse(value, &arguments->container, &(struct err){{0}}) == RC_OK;
     }
     if (number_parse_u64(slice_of(value), 1 << 20, &number) != RC_OK) {
         return false;
@@ -137,7 +142,7 @@ static enum rc extract(const struct arguments *arguments, int dirfd, int spill_f
                                           .delivery_id = "large"};
     const struct extraction_options options = {
         .layout = &layout,
-        .container = CONTAINER_TAR_GZ,
+        .container = arguments->container,
         .level = arguments->level,
         .threads = arguments->threads,
         .name_values = {.delivery = "large", .provider = "router", .service = "letter"}};
@@ -205,7 +210,8 @@ static enum rc run(const struct arguments *arguments, struct err *err)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.threads = 2, .memory_bytes = (size_t)256 << 20};
+    struct arguments arguments = {
+        .threads = 2, .memory_bytes = (size_t)256 << 20, .container = CONTAINER_TAR_GZ};
     int at = 1;
     while (at + 1 < argc && take_option(&arguments, argv[at], argv[at + 1])) {
         at += 2;

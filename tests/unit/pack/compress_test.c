@@ -119,6 +119,7 @@ static void compress__sizes_kinds_threads__same_bytes_and_back(void **state)
     }
     for (int level = 2; level <= 7; level++) {
         check_threads(place, CODEC_DEFLATE, level, buf_slice(&text));
+        check_threads(place, CODEC_ZSTD, level, buf_slice(&text));
     }
     buf_release(&text);
 }

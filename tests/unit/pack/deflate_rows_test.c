@@ -2,6 +2,7 @@
  * deflate_rows, huffman - whatever is packed comes back through zlib; codes are whole and short
  */
 #include "unit/pack/archive_support.h"
+#include "unit/pack/rows_support.h"
 
 #include "pack/deflate.h"
 #include "pack/deflate_rows.h"
@@ -61,35 +62,6 @@ static void assert_comes_back(struct deflate_rows *rows, struct slice raw)
     assert_true(packed.len > 0);
     assert_unpacks(buf_slice(&packed), raw);
     buf_release(&packed);
-}
-
-/* Rows as a delivery has them: many fields that stood before, some that did not. */
-static void add_rows(struct buf *out, size_t rows, uint64_t seed)
-{
-    static const char *const NAMES[] = {"Sylvie", "Olivier", "Ren\xc3\xa9", "Jean-Pierre",
-                                        "Ann",    "Bo",      "Christophe"};
-    static const char *const CITIES[] = {"59100;Lille", "06140;Nice", "75001;Paris",
-                                         "13002;Marseille"};
-    for (size_t i = 0; i < rows; i++) {
-        buf_add_format(out, "large-%zu;M.;%s;%s%d;;%d rue de la Paix;%s;FR\r\n", i,
-                       NAMES[next_random(&seed) % 7], NAMES[next_random(&seed) % 7],
-                       (int)(next_random(&seed) % 300), (int)(next_random(&seed) % 200),
-                       CITIES[i * 4 / rows]);
-    }
-}
-
-/* Copies from all distances, those around the window's end above all, between random bytes. */
-static void add_copies(struct buf *out, size_t len, uint64_t seed)
-{
-    while (out->len < len) {
-        size_t run = next_random(&seed) % 400;
-        size_t back = next_random(&seed) % 3 == 0 ? 32768 - 3 + next_random(&seed) % 6
-                                                  : 1 + next_random(&seed) % 70000;
-        bool is_copy = next_random(&seed) % 4 > 0 && back <= out->len;
-        for (size_t i = 0; i < run; i++) {
-            buf_add_byte(out, is_copy ? out->ptr[out->len - back] : (char)next_random(&seed));
-        }
-    }
 }
 
 static void deflate_rows_pack__any_bytes__come_back_through_zlib(void **state)
@@ -154,6 +126,47 @@ static void deflate_rows_pack__packed_before__has_no_effect(void **state)
     buf_add_slice(&ignored, buf_slice(&a)); /* one piece behind the other */
     buf_add_slice(&first, buf_slice(&second));
     assert_unpacks(buf_slice(&ignored), buf_slice(&first));
+    deflate_rows_free(rows);
+    deflate_rows_free(fresh);
+    buf_release(&first);
+    buf_release(&second);
+    buf_release(&ignored);
+    buf_release(&a);
+    buf_release(&b);
+}
+
+static void add_noise_to(struct buf *out, size_t len, uint64_t *seed)
+{
+    while (out->len < len) {
+        buf_add_byte(out, (char)next_random(seed));
+    }
+}
+
+/* Eight bytes stand in the first piece where the second has seven of them: a place that was left
+ * over would be a good one, and nothing else leads there. */
+static void deflate_rows_pack__place_of_the_piece_before__is_forgotten(void **state)
+{
+    (void)state;
+    struct deflate_rows *rows = deflate_rows_open(64);
+    struct deflate_rows *fresh = deflate_rows_open(64);
+    struct buf first = BUF_EMPTY;
+    struct buf second = BUF_EMPTY;
+    uint64_t seed = 5;
+    assert_true(rows != NULL && fresh != NULL);
+    add_noise_to(&first, 50, &seed);
+    buf_add_slice(&first, SLICE_LITERAL("abcdefgh"));
+    add_noise_to(&first, 200, &seed);
+    add_noise_to(&second, 50, &seed);
+    buf_add_slice(&second, SLICE_LITERAL("abcdefgX"));
+    add_noise_to(&second, 80, &seed);
+    buf_add_slice(&second, SLICE_LITERAL("abcdZZZZ"));
+    add_noise_to(&second, 120, &seed);
+    buf_add_slice(&second, SLICE_LITERAL("abcdefgh"));
+    add_noise_to(&second, 200, &seed);
+    struct buf ignored = pack(rows, buf_slice(&first), 2 * first.len + ROOM_MORE);
+    struct buf a = pack(rows, buf_slice(&second), 2 * second.len + ROOM_MORE);
+    struct buf b = pack(fresh, buf_slice(&second), 2 * second.len + ROOM_MORE);
+    assert_true(a.len > 0 && slice_equal(buf_slice(&a), buf_slice(&b)));
     deflate_rows_free(rows);
     deflate_rows_free(fresh);
     buf_release(&first);
@@ -366,6 +379,7 @@ int main(void)
         cmocka_unit_test(deflate_rows_pack__any_bytes__come_back_through_zlib),
         cmocka_unit_test(deflate_rows_pack__nothing_repeats__comes_back),
         cmocka_unit_test(deflate_rows_pack__packed_before__has_no_effect),
+        cmocka_unit_test(deflate_rows_pack__place_of_the_piece_before__is_forgotten),
         cmocka_unit_test(deflate_rows_pack__behind_another__repeats_its_end),
         cmocka_unit_test(deflate_rows_pack__too_little_room__gives_up),
         cmocka_unit_test(deflate_rows_pack__rows__are_about_as_small_as_libdeflate_makes_them),
