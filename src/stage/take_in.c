@@ -156,6 +156,7 @@ enum rc take_in_begin(const struct stage_env *env, const struct drop *drop, stru
     take->env = env;
     take->kind = drop->kind;
     take->size_bytes = drop->size_bytes;
+    extract_moment_take(env, clock_now_ns(), &take->moment);
     take->files = DROP_FILES_EMPTY;
     take->package_fd = take->staged_fd = take->previous_fd = -1;
     (void)snprintf(take->id, sizeof take->id, "%s", drop->id);
@@ -231,6 +232,7 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
                                           .id = take->id,
                                           .revision = take->revision,
                                           .cell = cell};
+        options.moment = take->may_be_made && take->revision == 1 ? &take->moment : NULL;
         rc = prepare_run(&options, &prepared, problems, &err);
     }
     if (rc == RC_OK && !prepared.has_bad_rows && take->previous_fd >= 0) {
@@ -240,6 +242,12 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
     report->records = prepared.records;
     report->seeds = prepared.seeds;
     report->bytes = prepared.bytes;
+    if (rc == RC_OK && prepared.is_made) {
+        report->has_facts = 1;
+        report->quantity = prepared.quantity;
+        (void)snprintf(report->archive, sizeof report->archive, "%s", prepared.result.archive);
+        (void)snprintf(report->sha256, sizeof report->sha256, "%s", prepared.result.sha256);
+    }
     switch (rc) {
     case RC_OK:
         report->outcome = prepared.has_bad_rows ? REPORT_PREPARATION_ERROR : REPORT_DONE;

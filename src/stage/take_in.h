@@ -15,6 +15,7 @@
 #include "spool/door.h"
 #include "spool/drop.h"
 #include "stage/env.h"
+#include "stage/making.h"
 #include "stage/report.h"
 #include "stage/subject.h"
 #include "sys/progress.h"
@@ -42,9 +43,11 @@ struct take_in {
     enum stage previous_stage;
     uint64_t revision; /* of this drop, from 1 */
     uint64_t size_bytes;
-    bool keeps_place;    /* a revision that leaves the extraction alone */
-    struct order *order; /* as frozen; NULL until it is weighed */
-    struct view view;    /* of its journal, once that is written */
+    struct extract_moment moment; /* of an extraction that is made with the count */
+    bool may_be_made;             /* set it before the fork: extractions may begin now */
+    bool keeps_place;             /* a revision that leaves the extraction alone */
+    struct order *order;          /* as frozen; NULL until it is weighed */
+    struct view view;             /* of its journal, once that is written */
     /* after take_in_end */
     bool has_changed; /* the original was changed meanwhile: it lies in its door, as the next
                          revision */
