@@ -410,9 +410,9 @@ enum rc take_in_finish(const struct stage_env *env, const char *name, const char
     char gone[ID_BYTES_MAX + sizeof TAKEN_PREFIX];
     (void)snprintf(gone, sizeof gone, TAKEN_PREFIX "%s", id);
     enum rc rc = fs_move_noreplace(inbox, name, intake, gone, err);
-    if (rc == RC_EXISTS) { /* an earlier revision's original */
+    if (rc == RC_EXISTS) { /* an earlier revision's original, unless it is taken apart just now */
         rc = fs_remove_tree(intake, gone, err);
-        rc = rc == RC_OK ? fs_move_noreplace(inbox, name, intake, gone, err) : rc;
+        rc = rc == RC_OK || rc == RC_GONE ? fs_move_noreplace(inbox, name, intake, gone, err) : rc;
     }
     return rc == RC_GONE ? RC_OK : rc;
 }
@@ -426,6 +426,8 @@ struct purge {
     const char *at;
     pthread_mutex_t lock;
     size_t removed;
+    pthread_t helpers[PURGE_HELPERS];
+    size_t started;
 };
 
 static enum rc note_original(void *ctx, const char *name)
@@ -464,29 +466,39 @@ static void *purge_some(void *ctx)
     }
 }
 
-size_t take_in_purge(const struct stage_env *env, size_t max)
+struct purge *take_in_purge_begin(const struct stage_env *env, size_t max)
 {
-    struct purge purge = {.intake = spool_dir(env->spool, SPOOL_INTAKE),
-                          .max = max,
-                          .names = BUF_EMPTY,
-                          .lock = PTHREAD_MUTEX_INITIALIZER};
-    pthread_t helpers[PURGE_HELPERS];
-    size_t started = 0;
-    (void)!fs_each(purge.intake, PURGE_NAMES_MAX, note_original, &purge, NULL);
-    purge.at = purge.names.ptr;
-    bool is_worth_it = purge.count > PURGE_HELPERS && !purge.names.is_failed;
-    while (is_worth_it && started < PURGE_HELPERS &&
-           pthread_create(&helpers[started], NULL, purge_some, &purge) == 0) {
-        started++;
+    struct purge *purge = calloc(1, sizeof *purge);
+    if (purge == NULL) {
+        return NULL;
     }
-    if (!purge.names.is_failed) {
-        (void)purge_some(&purge);
+    *purge = (struct purge){.intake = spool_dir(env->spool, SPOOL_INTAKE),
+                            .max = max,
+                            .names = BUF_EMPTY,
+                            .lock = PTHREAD_MUTEX_INITIALIZER};
+    (void)!fs_each(purge->intake, PURGE_NAMES_MAX, note_original, purge, NULL);
+    purge->at = purge->names.ptr;
+    purge->count = purge->names.is_failed ? 0 : purge->count;
+    while (purge->count > PURGE_HELPERS && purge->started < PURGE_HELPERS &&
+           pthread_create(&purge->helpers[purge->started], NULL, purge_some, purge) == 0) {
+        purge->started++;
     }
-    for (size_t i = 0; i < started; i++) {
-        (void)pthread_join(helpers[i], NULL);
+    return purge;
+}
+
+size_t take_in_purge_end(struct purge *purge)
+{
+    if (purge == NULL) {
+        return 0;
     }
-    buf_release(&purge.names);
-    return purge.removed;
+    (void)purge_some(purge);
+    for (size_t i = 0; i < purge->started; i++) {
+        (void)pthread_join(purge->helpers[i], NULL);
+    }
+    size_t removed = purge->removed;
+    buf_release(&purge->names);
+    free(purge);
+    return removed;
 }
 
 /* What was added to or changed in a drop since it was copied is not ours to remove: it comes as the
