@@ -207,10 +207,10 @@ static void share_memory(struct audience *audience)
 
 static void choose_threads(struct audience *audience)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = audience->options.threads;
 
-    if (threads == 0) {
+    if (threads == 0) { /* asking opens two files, which a worker may not: for nothing */
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
         threads = cores < 1                      ? 1
                   : cores > AUDIENCE_THREADS_MAX ? AUDIENCE_THREADS_MAX
                                                  : (unsigned)cores;

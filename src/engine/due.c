@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 /* Between two tries after a temporary fault: doubled from 1 s to 5 min. */
@@ -153,14 +154,35 @@ static void at_extracting(struct engine *engine, struct item *item, const struct
     }
 }
 
-static void at_extraction_pending(struct engine *engine, struct item *item,
-                                  const struct subject *subject, int64_t now_ns)
+static enum rc at_extraction_pending(struct engine *engine, struct item *item,
+                                     struct subject *subject, int64_t now_ns, struct err *err)
 {
     item->due_ns = extraction_due_ns(engine, subject, now_ns);
-    if (item->due_ns <= now_ns) {
+    if (item->due_ns > now_ns) {
+        return RC_OK;
+    }
+    enum rc rc =
+        item->made == NULL ? RC_STATE : works_take_made(engine, item, subject, now_ns, err);
+    if (rc == RC_STATE) {
         item->weight_bytes = recipients_bytes(subject);
         enqueue(&engine->extract, item, WORK_EXTRACT);
+        rc = RC_OK;
     }
+    return rc;
+}
+
+/* What was made with the count holds for the first look at its state: who waits, for people or an
+ * hour, is extracted when that has come, without who must not be contacted then. */
+static void forget_made(struct item *item, const struct subject *subject)
+{
+    if (item->made == NULL) {
+        return;
+    }
+    if (subject->dirfd >= 0) {
+        (void)!fs_remove_tree(subject->dirfd, extract_way_of(subject->order)->temporary, NULL);
+    }
+    free(item->made);
+    item->made = NULL;
 }
 
 /* Online: who gets it is fixed by an extract worker, then a send worker has it. */
@@ -269,7 +291,7 @@ static enum rc act_by_state(struct engine *engine, struct item *item, struct sub
     }
     switch (item->state) {
     case STATE_EXTRACTION_PENDING:
-        at_extraction_pending(engine, item, subject, now_ns);
+        rc = at_extraction_pending(engine, item, subject, now_ns, err);
         break;
     case STATE_EXTRACTING:
         at_extracting(engine, item, subject);
@@ -325,6 +347,7 @@ static void advance(struct engine *engine, struct item *item, int64_t now_ns)
     }
     rc = rc == RC_OK ? finish(engine, item, &subject, now_ns, &err) : rc;
     rc = rc == RC_OK ? act_by_state(engine, item, &subject, now_ns, &err) : rc;
+    forget_made(item, &subject);
     if (rc == RC_OK && (item->work == WORK_EXTRACT || item->work == WORK_PUBLISH)) {
         shelf_put(engine->env.shelf, &subject);
     }

@@ -436,6 +436,35 @@ static void keep_busy(struct engine *engine, int64_t now_ns)
     }
 }
 
+/* What is left is the daemon's own: no worker is at work or wanted. */
+static bool is_nobody_at_work(const struct engine *engine, int64_t now_ns)
+{
+    return crew_busy(engine->crew) + sends_busy(engine) == 0 && engine->drops == NULL &&
+           engine->inbox_look_ns > now_ns && engine->extract.first == NULL;
+}
+
+/* known  originals when it began; what has come since is for the next one */
+static void end_purge(struct engine *engine, struct purge *purge, size_t known)
+{
+    size_t removed = take_in_purge_end(purge);
+    size_t left = removed < ORIGINALS_AT_ONCE || removed > known ? 0 : known - removed;
+    engine->originals = engine->originals - known + left;
+}
+
+/* The last groups wait for the disk, and nothing else does: originals are taken apart meanwhile. */
+static void run_steps(struct engine *engine, int64_t now_ns)
+{
+    struct purge *purge = NULL;
+    size_t known = engine->originals;
+    if (engine->originals > 0 && has_queued(engine) && is_nobody_at_work(engine, now_ns)) {
+        purge = take_in_purge_begin(&engine->env, ORIGINALS_AT_ONCE);
+    }
+    steps_run(engine, now_ns);
+    if (purge != NULL) {
+        end_purge(engine, purge, known);
+    }
+}
+
 static void turn(struct engine *engine)
 {
     int64_t now_ns = clock_now_ns();
@@ -444,7 +473,7 @@ static void turn(struct engine *engine)
     }
     look_at_stock(engine, now_ns);
     keep_busy(engine, now_ns);
-    steps_run(engine, now_ns);
+    run_steps(engine, now_ns);
     proofs_commit(engine, now_ns);
     sends_commit(engine, now_ns);
     receipts_turn(engine, now_ns);
@@ -484,8 +513,7 @@ static bool purge_originals(struct engine *engine, bool is_idle)
     if (engine->originals == 0 || (!is_idle && engine->originals < ORIGINALS_MAX)) {
         return false;
     }
-    size_t removed = take_in_purge(&engine->env, ORIGINALS_AT_ONCE);
-    engine->originals = removed < ORIGINALS_AT_ONCE ? 0 : engine->originals - removed;
+    end_purge(engine, take_in_purge_begin(&engine->env, ORIGINALS_AT_ONCE), engine->originals);
     return engine->originals > 0;
 }
 

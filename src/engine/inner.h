@@ -154,6 +154,13 @@ void works_start(struct engine *engine, int64_t now_ns);
 void works_release(struct engine *engine);
 /* works_has - a worker has the delivery of this id, or it is in a step of this turn */
 bool works_has(const struct engine *engine, const char *id);
+/*
+ * works_take_made - its extraction was made with its count: begin it, as if a worker had just
+ * reported it. subject waits for it; taken unless RC_STATE
+ * Returns RC_OK; RC_STATE not in this turn: it is extracted like any other; as extract_begin_made
+ */
+enum rc works_take_made(struct engine *engine, struct item *item, struct subject *subject,
+                        int64_t now_ns, struct err *err) MUST_CHECK;
 /* works_look_at_inbox - at this time (wall clock), or before */
 void works_look_at_inbox(struct engine *engine, int64_t at_ns);
 void works_add_fd(struct crew_batch *batch, int fd);

@@ -39,6 +39,7 @@ void items_free(struct items *items)
     for (size_t i = 0; i < items->bucket_count; i++) {
         for (struct item *item = items->buckets[i]; item != NULL;) {
             struct item *next = item->bucket;
+            free(item->made);
             free(item);
             item = next;
         }
@@ -112,6 +113,7 @@ void items_remove(struct items *items, struct item *item)
     if (*slot == item) {
         *slot = item->bucket;
         items->count--;
+        free(item->made);
         free(item);
     }
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/name.h"
 #include "delivery/state.h"
+#include "stage/report.h"
 
 #include <stdint.h>
 
@@ -23,6 +24,12 @@ enum item_work {
     WORK_PROOF      /* its proof wants a list: waits for a worker */
 };
 
+/* Of a delivery that the intake worker has extracted with its count. */
+struct item_made {
+    int64_t created_ns;
+    struct stage_report report; /* as an extract worker's */
+};
+
 struct item {
     char id[ID_BYTES_MAX + 1];
     enum delivery_state state;
@@ -32,8 +39,10 @@ struct item {
     uint32_t failures;     /* of workers in a row */
     uint8_t channel;       /* enum house_channel_kind; known while a send worker has it */
     bool is_unfinished;    /* a decision or a move was begun and not ended: see decide_again */
-    struct item *next;     /* in the queue of its work */
-    struct item *bucket;   /* in the table */
+    struct item_made
+        *made;           /* owned; until its state was looked at for the first time; NULL: none */
+    struct item *next;   /* in the queue of its work */
+    struct item *bucket; /* in the table */
 };
 
 struct item_queue {

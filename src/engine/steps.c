@@ -16,6 +16,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define DEATH_PAUSE_NS (2 * NS_PER_SECOND)
@@ -35,6 +36,20 @@ static enum rc sync_spool(struct engine *engine, struct err *err)
 }
 
 /* --- taken in --- */
+
+/* Without memory for it the delivery is extracted once more. */
+static void keep_made(struct item *item, const struct take_in *take,
+                      const struct stage_report *report)
+{
+    if (item == NULL) {
+        return;
+    }
+    free(item->made);
+    item->made = report->has_facts != 0 && take->revision == 1 ? malloc(sizeof *item->made) : NULL;
+    if (item->made != NULL) {
+        *item->made = (struct item_made){take->moment.created_ns, *report};
+    }
+}
 
 static void after_take_in(struct engine *engine, struct take_in *take,
                           const struct stage_report *report, int64_t now_ns)
@@ -76,7 +91,8 @@ static void after_take_in(struct engine *engine, struct take_in *take,
     }
     engine->counters.refused += take->result == TAKE_IN_REFUSED;
     if (take->result == TAKE_IN_TAKEN) {
-        (void)item_at(engine, take->id, take->state);
+        struct item *item = item_at(engine, take->id, take->state);
+        keep_made(item, take, report);
     }
 }
 

@@ -212,6 +212,7 @@ static void start_intake(struct engine *engine, int64_t now_ns)
         if (take == NULL) {
             continue;
         }
+        take->may_be_made = due_window_is_open(engine, now_ns);
         if (!mark_intaking(engine, take->id, ino)) {
             take_in_release(take);
             continue;
@@ -248,6 +249,29 @@ static void start_intake(struct engine *engine, int64_t now_ns)
     }
 }
 
+static bool is_being_revised(const struct engine *engine, const char *id)
+{
+    const struct item *mark = items_find(engine->intaking, id);
+    return mark != NULL && mark->work == WORK_IN_FLIGHT;
+}
+
+enum rc works_take_made(struct engine *engine, struct item *item, struct subject *subject,
+                        int64_t now_ns, struct err *err)
+{
+    if (engine->extracted_count >= GROUP_MAX || is_being_revised(engine, item->id)) {
+        return RC_STATE;
+    }
+    struct extract *extract = NULL;
+    enum rc rc =
+        extract_begin_made(&engine->env, subject, item->made->created_ns, now_ns, &extract, err);
+    if (rc == RC_OK) {
+        item->state = extract->subject.view.state;
+        item->work = WORK_IN_FLIGHT;
+        on_extracted(engine, extract, &item->made->report);
+    }
+    return rc;
+}
+
 static void start_extract(struct engine *engine, int64_t now_ns)
 {
     static struct crew_batch batch;
@@ -262,10 +286,8 @@ static void start_extract(struct engine *engine, int64_t now_ns)
         struct extract *extract = NULL;
         struct err err = {{0}};
         item->work = WORK_NONE;
-        const struct item *mark = items_find(engine->intaking, item->id);
-        if (mark != NULL && mark->work == WORK_IN_FLIGHT) {
-            item->due_ns =
-                now_ns + BUSY_PAUSE_NS; /* a revision is being read: its rows are newer */
+        if (is_being_revised(engine, item->id)) {
+            item->due_ns = now_ns + BUSY_PAUSE_NS; /* its rows are newer */
             continue;
         }
         if (item->state == STATE_EXTRACTION_PENDING && !due_window_is_open(engine, now_ns)) {

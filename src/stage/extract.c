@@ -10,6 +10,7 @@
 #include "sys/fs.h"
 #include "sys/log.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -43,18 +44,27 @@ static enum rc say_begins(struct subject *subject, const struct extract_way *way
     return subject_say(subject, &writer, err);
 }
 
+static enum rc extract_new(const struct stage_env *env, struct extract **out, struct err *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for an extraction");
+    }
+    (*out)->env = env;
+    (*out)->subject = SUBJECT_NONE;
+    return RC_OK;
+}
+
 enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_ns,
                       struct extract **out, struct err *err)
 {
-    struct extract *extract = calloc(1, sizeof *extract);
-    if (extract == NULL) {
-        return err_set(err, RC_NOMEM, "no memory for an extraction");
+    struct extract *extract = NULL;
+    enum rc rc = extract_new(env, &extract, err);
+    if (rc != RC_OK) {
+        return rc;
     }
-    extract->env = env;
-    extract->subject = SUBJECT_NONE;
-    extract->created_ns = now_ns;
-    enum rc rc = subject_open_next(env, id, &extract->subject, err);
     struct subject *subject = &extract->subject;
+    rc = subject_open_next(env, id, subject, err);
     const struct extract_way *way = rc == RC_OK ? extract_way_of(subject->order) : NULL;
     if (rc == RC_OK && subject->view.is_held) {
         rc = err_set(err, RC_STATE, "%s is held", id);
@@ -72,8 +82,32 @@ enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_n
         extract_release(extract);
         return rc;
     }
-    ledger_head(env->cost, &extract->cost_head);
-    ledger_head(env->stock, &extract->stock_head);
+    extract_moment_take(env, now_ns, &extract->moment);
+    *out = extract;
+    return RC_OK;
+}
+
+enum rc extract_begin_made(const struct stage_env *env, struct subject *take_subject,
+                           int64_t created_ns, int64_t now_ns, struct extract **out,
+                           struct err *err)
+{
+    struct extract *extract = NULL;
+    const struct extract_way *way = extract_way_of(take_subject->order);
+    assert(take_subject->view.state == way->waits && !take_subject->view.is_held);
+    enum rc rc = extract_new(env, &extract, err);
+    if (rc != RC_OK) {
+        subject_close(take_subject);
+        return rc;
+    }
+    extract->subject = *take_subject;
+    extract->moment.created_ns = created_ns;
+    *take_subject = SUBJECT_NONE;
+    rc = say_begins(&extract->subject, way, now_ns, err);
+    rc = rc == RC_OK ? subject_move(env, &extract->subject, err) : rc;
+    if (rc != RC_OK) {
+        extract_release(extract);
+        return rc;
+    }
     *out = extract;
     return RC_OK;
 }
@@ -320,9 +354,9 @@ static enum rc end_empty(struct extract *extract, int64_t now_ns, struct err *er
 static enum rc price_one(struct extract *extract, struct cost_book *book, int64_t now_ns)
 {
     const struct subject *subject = &extract->subject;
-    enum rc rc =
-        cost_book_commit(book, extract->env, subject->order, subject->view.extraction_round,
-                         extract->quantity, extract->created_ns, &extract->slot, &extract->err);
+    enum rc rc = cost_book_commit(book, extract->env, subject->order,
+                                  subject->view.extraction_round, extract->quantity,
+                                  extract->moment.created_ns, &extract->slot, &extract->err);
     if (rc == RC_PERM || rc == RC_RANGE) {
         struct stage_report report = {.outcome = REPORT_PREPARATION_ERROR};
         (void)snprintf(report.text, sizeof report.text, "%s", extract->err.text);

@@ -15,6 +15,7 @@
 #define POSTROOM_STAGE_EXTRACT_H
 
 #include "stage/cost.h"
+#include "stage/making.h"
 #include "stage/report.h"
 #include "stage/subject.h"
 #include "sys/progress.h"
@@ -42,9 +43,7 @@ struct extraction_facts {
 struct extract {
     const struct stage_env *env;
     struct subject subject;
-    int64_t created_ns; /* the moment at which the rows are fixed */
-    struct ledger_head cost_head;
-    struct ledger_head stock_head;
+    struct extract_moment moment;
     /* while it is booked */
     struct extraction_facts facts;
     uint64_t quantity; /* records and seeds, or their pieces */
@@ -63,6 +62,19 @@ struct extract {
  */
 enum rc extract_begin(const struct stage_env *env, const char *id, int64_t now_ns,
                       struct extract **out, struct err *err) MUST_CHECK;
+
+/*
+ * extract_begin_made - the same, where the intake worker has filled extraction.tmp/ with the count
+ * (stage/making.h) and a sync has followed: it is kept, and goes to extract_weigh() with the
+ * worker's report
+ *
+ * take_subject  waits for its extraction, and is not held (asserted); taken in any case
+ * created_ns    of that worker's moment
+ * Returns RC_OK; RC_TEMP, RC_IO, RC_NOMEM
+ */
+enum rc extract_begin_made(const struct stage_env *env, struct subject *take_subject,
+                           int64_t created_ns, int64_t now_ns, struct extract **out,
+                           struct err *err) MUST_CHECK;
 
 /* extract_work - in the worker: write way->temporary and fill the report */
 void extract_work(struct extract *extract, struct stage_report *report, struct progress_cell *cell);

@@ -42,21 +42,10 @@ static enum rc write_archive(struct extract *extract, struct selection *selectio
                              const struct audience_counts *counts, int out_dirfd,
                              struct stage_report *report, struct err *err)
 {
-    const struct order *order = extract->subject.order;
+    const struct subject *subject = &extract->subject;
     struct extraction_result result;
-    struct manifest facts = {
-        .delivery = order->id,
-        .revision = extract->subject.view.revision,
-        .campaign = order->campaign,
-        .programme = order->programme,
-        .provider = order->provider,
-        .service = order->service,
-        .random_seed = selection->random_seed,
-        .cost = {extract->cost_head.number, extract->cost_head.hash},
-        .stock = {extract->stock_head.number, extract->stock_head.hash},
-    };
-    enum rc rc = extraction_run(selection->extraction, selection->audience, counts, &facts,
-                                out_dirfd, &result, err);
+    enum rc rc = making_write(subject->order, subject->view.revision, &extract->moment, selection,
+                              counts, out_dirfd, &result, err);
     if (rc == RC_OK) {
         (void)snprintf(report->archive, sizeof report->archive, "%s", result.archive);
         (void)snprintf(report->sha256, sizeof report->sha256, "%s", result.sha256);
@@ -116,7 +105,7 @@ static enum rc write_target(struct extract *extract, const struct selection *sel
     if (rc != RC_OK) {
         return rc;
     }
-    rc = cost_of_order(order, quantity, extract->created_ns, &costs, err);
+    rc = cost_of_order(order, quantity, extract->moment.created_ns, &costs, err);
     if (rc == RC_OK) {
         rc =
             target_text(counts, quantity, selection->bytes, columns, column_count, counted.warnings,
@@ -191,7 +180,7 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
                                         .house = extract->env->house,
                                         .lists = &extract->env->lists,
                                         .revision = extract->subject.view.revision,
-                                        .created_ns = extract->created_ns,
+                                        .created_ns = extract->moment.created_ns,
                                         .spill_fd = out_dirfd,
                                         .cell = cell};
         rc = selection_open(extract->subject.order, &wants, &selection, err);

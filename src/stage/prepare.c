@@ -5,6 +5,7 @@
 
 #include "stage/basis.h"
 #include "stage/cost.h"
+#include "stage/extract.h"
 #include "stage/proof.h"
 #include "stage/selection.h"
 #include "stage/target.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct preparation {
     struct buf conf; /* delivery.conf */
@@ -26,6 +28,7 @@ struct preparation {
     struct selection selection;
     struct audience_counts counts;
     struct cost_lines costs;
+    bool is_making; /* rows are rendered and ordered while they are counted */
 };
 
 static enum rc read_order(struct preparation *p, struct err *err)
@@ -116,6 +119,44 @@ static enum rc note_bad_rows(struct preparation *p, enum rc rc, const struct err
     return RC_OK;
 }
 
+static enum rc select_rows(struct preparation *p, struct err *err)
+{
+    struct selection_wants wants = {.dirfd = p->options->dirfd,
+                                    .house = p->options->house,
+                                    .lists = p->options->lists,
+                                    .revision = p->options->revision,
+                                    .is_counting = !p->is_making,
+                                    .created_ns = p->is_making ? p->options->moment->created_ns
+                                                               : clock_now_ns(),
+                                    .spill_fd = p->options->spill_fd,
+                                    .cell = p->options->cell};
+    return selection_open(p->order, &wants, &p->selection, err);
+}
+
+/* One that is extracted as well may meet what a count does not look at, in a row that cannot be
+ * rendered: it is counted alone then, and the extraction comes to it in its own time. */
+static enum rc run_audience(struct preparation *p, int *excluded, struct err *err)
+{
+    struct err own = {{0}};
+    if (p->is_making) {
+        enum rc made = audience_run(p->selection.audience, *excluded, &p->counts, &own);
+        if (made == RC_OK) {
+            return RC_OK;
+        }
+        p->is_making = false;
+        p->counts = (struct audience_counts){0};
+        selection_close(&p->selection);
+        fs_drop(excluded);
+        enum rc rc = fs_remove(p->options->dirfd, EXCLUDED_FILE, err);
+        rc = rc == RC_OK ? fs_create(p->options->dirfd, EXCLUDED_FILE, 0600, excluded, err) : rc;
+        rc = rc == RC_OK ? select_rows(p, err) : rc;
+        if (rc != RC_OK) {
+            return rc;
+        }
+    }
+    return audience_run(p->selection.audience, *excluded, &p->counts, err);
+}
+
 static enum rc count_target(struct preparation *p, struct err *err)
 {
     int excluded = -1;
@@ -125,7 +166,7 @@ static enum rc count_target(struct preparation *p, struct err *err)
         rc = fs_create(p->options->dirfd, EXCLUDED_FILE, 0600, &excluded, err);
     }
     if (rc == RC_OK) {
-        rc = audience_run(p->selection.audience, excluded, &p->counts, err);
+        rc = run_audience(p, &excluded, err);
         rc = note_bad_rows(p, rc, err);
     }
     if (rc == RC_OK && excluded >= 0) {
@@ -178,6 +219,26 @@ static enum rc write_facts(struct preparation *p, struct err *err)
     return rc;
 }
 
+/* extraction.tmp/, whole or not at all: what is in its way the extract worker will meet, and tell.
+ */
+static void make_extraction(struct preparation *p)
+{
+    int dirfd = p->options->dirfd;
+    int out_dirfd = -1;
+    const char *name = extract_way_of(p->order)->temporary;
+    struct prepared *out = p->out;
+    enum rc rc = fs_make_open_dir(dirfd, name, 0750, -1, &out_dirfd, NULL);
+    if (rc == RC_OK) {
+        rc = making_write(p->order, p->options->revision, p->options->moment, &p->selection,
+                          &p->counts, out_dirfd, &out->result, NULL);
+    }
+    fs_drop(&out_dirfd);
+    out->is_made = rc == RC_OK;
+    if (!out->is_made) {
+        (void)!fs_remove_tree(dirfd, name, NULL);
+    }
+}
+
 /* The content compiles; what else a reader would want to be told of it. */
 static enum rc warn_of_content(struct preparation *p, struct err *err)
 {
@@ -188,17 +249,19 @@ static enum rc warn_of_content(struct preparation *p, struct err *err)
     return content_check(p->order, &wants, columns, count, p->problems, err);
 }
 
+static bool is_made_with_count(const struct preparation *p)
+{
+    struct stat status;
+    const struct extract_moment *moment = p->options->moment;
+    return moment != NULL &&
+           fstatat(p->options->dirfd, p->order->target.file, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           making_is_wanted(p->order, (uint64_t)status.st_size, moment->created_ns);
+}
+
 static enum rc open_selection(struct preparation *p, struct err *err)
 {
-    struct selection_wants wants = {.dirfd = p->options->dirfd,
-                                    .house = p->options->house,
-                                    .lists = p->options->lists,
-                                    .revision = p->options->revision,
-                                    .is_counting = true,
-                                    .created_ns = clock_now_ns(),
-                                    .spill_fd = p->options->spill_fd,
-                                    .cell = p->options->cell};
-    enum rc rc = selection_open(p->order, &wants, &p->selection, err);
+    p->is_making = is_made_with_count(p);
+    enum rc rc = select_rows(p, err);
     if (rc == RC_OK && p->order->channel != HOUSE_MAIL) {
         rc = warn_of_content(p, err);
     }
@@ -230,6 +293,9 @@ enum rc prepare_run(const struct prepare_options *options, struct prepared *out,
     rc = rc == RC_OK ? count_target(&p, err) : rc;
     if (rc == RC_OK && !options->is_dry) {
         rc = write_facts(&p, err);
+    }
+    if (rc == RC_OK && p.is_making && !out->has_bad_rows) {
+        make_extraction(&p);
     }
     out->rows = p.counts.rows;
     out->records = p.counts.records;

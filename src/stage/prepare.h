@@ -14,6 +14,7 @@
 #include "delivery/step.h"
 #include "money/lines.h"
 #include "stage/lists.h"
+#include "stage/making.h"
 #include "stage/report.h"
 #include "sys/progress.h"
 
@@ -28,7 +29,9 @@ struct prepare_options {
     const struct order_dropper *dropper;
     const char *id;
     uint64_t revision;
-    struct progress_cell *cell; /* bytes done and in all; NULL */
+    struct progress_cell *cell;          /* bytes done and in all; NULL */
+    const struct extract_moment *moment; /* extracted with its count, where it may be
+                                            (making_is_wanted); NULL: never */
 };
 
 struct prepared {
@@ -37,6 +40,8 @@ struct prepared {
     uint64_t excluded[CAUSE_COUNT];
     uint64_t bytes;
     bool has_bad_rows; /* text says which and why */
+    bool is_made;      /* extraction.tmp/ is whole, and result says what it holds */
+    struct extraction_result result;
     char text[REPORT_TEXT_BYTES];
     /* dry runs only; release with prepared_release */
     struct order *order;
@@ -44,7 +49,8 @@ struct prepared {
 };
 
 /*
- * prepare_run - read, check, count; write settings.conf, target.json, excluded.csv and basis/
+ * prepare_run - read, check, count; write settings.conf, target.json, excluded.csv and basis/, and
+ * extraction.tmp/ where that is wanted (what is in its way is left to the extract worker to tell)
  *
  * problems  every fault found, with file and line (warnings too)
  * Returns   RC_OK (see has_bad_rows); RC_PERM, RC_RANGE, RC_CORRUPT refused; RC_TEMP, RC_NOMEM,

@@ -4,6 +4,7 @@
 #include "stage/recover.h"
 
 #include "stage/decide.h"
+#include "stage/extract.h"
 #include "stage/revise.h"
 #include "sys/fs.h"
 #include "sys/log.h"
@@ -30,6 +31,16 @@ static enum rc cut_torn_journal(const struct recovery *r, const char *id, struct
     return rc;
 }
 
+/* P2: what was extracted with the count is not kept where the daemon that waited for it is gone. */
+static enum rc drop_made(const struct subject *subject, struct err *err)
+{
+    if (subject->stage != STAGE_PENDING) {
+        return RC_OK;
+    }
+    enum rc rc = fs_remove_tree(subject->dirfd, extract_way_of(subject->order)->temporary, err);
+    return rc == RC_GONE ? RC_OK : rc;
+}
+
 static enum rc recover_delivery(void *ctx, const char *id)
 {
     struct recovery *r = ctx;
@@ -37,6 +48,7 @@ static enum rc recover_delivery(void *ctx, const char *id)
     struct err err = {{0}};
     enum rc rc = cut_torn_journal(r, id, &err);
     rc = rc == RC_OK ? subject_open_at(r->env->spool, r->stage, id, &subject, &err) : rc;
+    rc = rc == RC_OK ? drop_made(&subject, &err) : rc;
     rc = rc == RC_OK ? decide_again(r->env, &subject, r->now_ns, &err) : rc;
     rc = rc == RC_OK ? subject_move(r->env, &subject, &err) : rc;
     if (rc == RC_OK) {

@@ -33,7 +33,8 @@ struct stage_report {
     uint64_t quantity;       /* an extraction: what is to be paid for */
     uint64_t bytes;          /* of the recipients */
     uint32_t is_same_ground; /* a revision that changes nothing an extraction is made of */
-    uint32_t has_facts;      /* an extraction: its counts, archive and digest stand here */
+    uint32_t has_facts;      /* an extraction: its counts, archive and digest stand here; a drop:
+                                those of the extraction that was made with its count */
     uint32_t is_away;        /* REPORT_WAITING: for a relay that cannot be reached */
     int64_t next_ns;         /* REPORT_WAITING: wall clock; INT64_MAX: when somebody says so */
     char archive[REPORT_ARCHIVE_BYTES];

@@ -156,6 +156,7 @@ enum rc take_in_begin(const struct stage_env *env, const struct drop *drop, stru
     take->env = env;
     take->kind = drop->kind;
     take->size_bytes = drop->size_bytes;
+    extract_moment_take(env, clock_now_ns(), &take->moment);
     take->files = DROP_FILES_EMPTY;
     take->package_fd = take->staged_fd = take->previous_fd = -1;
     (void)snprintf(take->id, sizeof take->id, "%s", drop->id);
@@ -231,6 +232,7 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
                                           .id = take->id,
                                           .revision = take->revision,
                                           .cell = cell};
+        options.moment = take->may_be_made && take->revision == 1 ? &take->moment : NULL;
         rc = prepare_run(&options, &prepared, problems, &err);
     }
     if (rc == RC_OK && !prepared.has_bad_rows && take->previous_fd >= 0) {
@@ -240,6 +242,12 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
     report->records = prepared.records;
     report->seeds = prepared.seeds;
     report->bytes = prepared.bytes;
+    if (rc == RC_OK && prepared.is_made) {
+        report->has_facts = 1;
+        report->quantity = prepared.quantity;
+        (void)snprintf(report->archive, sizeof report->archive, "%s", prepared.result.archive);
+        (void)snprintf(report->sha256, sizeof report->sha256, "%s", prepared.result.sha256);
+    }
     switch (rc) {
     case RC_OK:
         report->outcome = prepared.has_bad_rows ? REPORT_PREPARATION_ERROR : REPORT_DONE;
@@ -402,9 +410,9 @@ enum rc take_in_finish(const struct stage_env *env, const char *name, const char
     char gone[ID_BYTES_MAX + sizeof TAKEN_PREFIX];
     (void)snprintf(gone, sizeof gone, TAKEN_PREFIX "%s", id);
     enum rc rc = fs_move_noreplace(inbox, name, intake, gone, err);
-    if (rc == RC_EXISTS) { /* an earlier revision's original */
+    if (rc == RC_EXISTS) { /* an earlier revision's original, unless it is taken apart just now */
         rc = fs_remove_tree(intake, gone, err);
-        rc = rc == RC_OK ? fs_move_noreplace(inbox, name, intake, gone, err) : rc;
+        rc = rc == RC_OK || rc == RC_GONE ? fs_move_noreplace(inbox, name, intake, gone, err) : rc;
     }
     return rc == RC_GONE ? RC_OK : rc;
 }
@@ -418,6 +426,8 @@ struct purge {
     const char *at;
     pthread_mutex_t lock;
     size_t removed;
+    pthread_t helpers[PURGE_HELPERS];
+    size_t started;
 };
 
 static enum rc note_original(void *ctx, const char *name)
@@ -456,29 +466,39 @@ static void *purge_some(void *ctx)
     }
 }
 
-size_t take_in_purge(const struct stage_env *env, size_t max)
+struct purge *take_in_purge_begin(const struct stage_env *env, size_t max)
 {
-    struct purge purge = {.intake = spool_dir(env->spool, SPOOL_INTAKE),
-                          .max = max,
-                          .names = BUF_EMPTY,
-                          .lock = PTHREAD_MUTEX_INITIALIZER};
-    pthread_t helpers[PURGE_HELPERS];
-    size_t started = 0;
-    (void)!fs_each(purge.intake, PURGE_NAMES_MAX, note_original, &purge, NULL);
-    purge.at = purge.names.ptr;
-    bool is_worth_it = purge.count > PURGE_HELPERS && !purge.names.is_failed;
-    while (is_worth_it && started < PURGE_HELPERS &&
-           pthread_create(&helpers[started], NULL, purge_some, &purge) == 0) {
-        started++;
+    struct purge *purge = calloc(1, sizeof *purge);
+    if (purge == NULL) {
+        return NULL;
     }
-    if (!purge.names.is_failed) {
-        (void)purge_some(&purge);
+    *purge = (struct purge){.intake = spool_dir(env->spool, SPOOL_INTAKE),
+                            .max = max,
+                            .names = BUF_EMPTY,
+                            .lock = PTHREAD_MUTEX_INITIALIZER};
+    (void)!fs_each(purge->intake, PURGE_NAMES_MAX, note_original, purge, NULL);
+    purge->at = purge->names.ptr;
+    purge->count = purge->names.is_failed ? 0 : purge->count;
+    while (purge->count > PURGE_HELPERS && purge->started < PURGE_HELPERS &&
+           pthread_create(&purge->helpers[purge->started], NULL, purge_some, purge) == 0) {
+        purge->started++;
     }
-    for (size_t i = 0; i < started; i++) {
-        (void)pthread_join(helpers[i], NULL);
+    return purge;
+}
+
+size_t take_in_purge_end(struct purge *purge)
+{
+    if (purge == NULL) {
+        return 0;
     }
-    buf_release(&purge.names);
-    return purge.removed;
+    (void)purge_some(purge);
+    for (size_t i = 0; i < purge->started; i++) {
+        (void)pthread_join(purge->helpers[i], NULL);
+    }
+    size_t removed = purge->removed;
+    buf_release(&purge->names);
+    free(purge);
+    return removed;
 }
 
 /* What was added to or changed in a drop since it was copied is not ours to remove: it comes as the

@@ -15,6 +15,7 @@
 #include "spool/door.h"
 #include "spool/drop.h"
 #include "stage/env.h"
+#include "stage/making.h"
 #include "stage/report.h"
 #include "stage/subject.h"
 #include "sys/progress.h"
@@ -42,9 +43,11 @@ struct take_in {
     enum stage previous_stage;
     uint64_t revision; /* of this drop, from 1 */
     uint64_t size_bytes;
-    bool keeps_place;    /* a revision that leaves the extraction alone */
-    struct order *order; /* as frozen; NULL until it is weighed */
-    struct view view;    /* of its journal, once that is written */
+    struct extract_moment moment; /* of an extraction that is made with the count */
+    bool may_be_made;             /* set it before the fork: extractions may begin now */
+    bool keeps_place;             /* a revision that leaves the extraction alone */
+    struct order *order;          /* as frozen; NULL until it is weighed */
+    struct view view;             /* of its journal, once that is written */
     /* after take_in_end */
     bool has_changed; /* the original was changed meanwhile: it lies in its door, as the next
                          revision */
@@ -98,9 +101,15 @@ enum rc take_in_refuse(const struct stage_env *env, int door, const char *name, 
 enum rc take_in_finish(const struct stage_env *env, const char *name, const char *id,
                        struct err *err) MUST_CHECK;
 
-/* take_in_purge - take at most `max` originals apart that have left their door; returns how many.
- * Call it when idle. */
-size_t take_in_purge(const struct stage_env *env, size_t max);
+/*
+ * take_in_purge_begin - take at most `max` originals apart that have left their door, by helpers
+ * that are at it from now on; when no files are made, which would step over what was freed
+ * take_in_purge_end   - help them, and wait until it is done; returns how many. Nothing is forked
+ * between the two. NULL is allowed.
+ */
+struct purge;
+struct purge *take_in_purge_begin(const struct stage_env *env, size_t max);
+size_t take_in_purge_end(struct purge *purge);
 
 /* take_in_release - close and free; NULL is allowed */
 void take_in_release(struct take_in *take);

@@ -49,6 +49,24 @@ POINTS = [
     ("line handed-over", WRITE, "outbox/deliveries/d1/journal", 1, " handed-over "),
 ]
 
+# of a small delivery, whose extraction is made with its count
+SMALL_ROWS = 500
+SMALL_POINTS = [
+    ("line taken", WRITE, "run/intake/d1/journal", 1, " taken "),
+    ("admission to pending", RENAME, "pending", 1, '/pending>, "d1"'),
+    ("sync behind admission", SYNC, "", 3, "syncfs"),
+    ("removal of the original", RENAME, "inbox", 1, '.taken-d1"'),
+    ("line ready", WRITE, "pending/d1/journal", 1, " ready "),
+    ("line extracting", WRITE, "pending/d1/journal", 2, " extracting "),
+    ("move to extract", RENAME, "extract", 1, '/extract>, "d1"'),
+    ("sync of the extraction", SYNC, "", 4, "syncfs"),
+    ("extraction whole", RENAME, "extract/d1", 1, '"extraction.tmp"'),
+    ("sync behind it", SYNC, "", 5, "syncfs"),
+    ("cost line", WRITE, "ledger/cost.journal", 1, "(d1/extraction/1)"),
+    ("line extracted", WRITE, "extract/d1/journal", 1, " extracted "),
+    ("move to outbox", RENAME, "outbox/deliveries", 1, '/outbox/deliveries>, "d1"'),
+]
+
 
 def generated(*args):
     return subprocess.run([house.BUILD / "tools/make-recipients", *args], check=True, capture_output=True).stdout
@@ -130,14 +148,14 @@ class Killed(house.Case):
 
 
 class Crash(Killed):
-    recipients = None
+    recipients = {}
 
-    def files(self):
-        if Crash.recipients is None:
-            Crash.recipients = {"recipients.csv": generated(str(ROWS), str(SEED)),
-                                "suppressed.csv": generated("--suppressed", str(ROWS), str(SEED)),
-                                "seeds.csv": generated("--seeds")}
-        return Crash.recipients
+    def files(self, rows=ROWS):
+        if rows not in Crash.recipients:
+            Crash.recipients[rows] = {"recipients.csv": generated(str(rows), str(SEED)),
+                                      "suppressed.csv": generated("--suppressed", str(rows), str(SEED)),
+                                      "seeds.csv": generated("--seeds")}
+        return Crash.recipients[rows]
 
     # -- what must hold
     def data_digest(self, made, id="d1"):
@@ -170,29 +188,55 @@ class Crash(Killed):
                 "excluded": hashlib.sha256((made.where(id) / "excluded.csv").read_bytes()).hexdigest()}
 
     # -- the tests
-    def test_killed_at_chosen_points_of_the_main_run__ends_as_if_it_had_not_been(self):
+    def at_points(self, points, rows):
+        """Kills at each of them; [(name, the spool as the kill left it)]."""
         self.need("strace")
         clean = self.house()
-        clean.drop("d1", self.files(), target=TARGET)
+        clean.drop("d1", self.files(rows), target=TARGET)
         self.settle(clean)
-        wanted = self.outcome(clean)
+        wanted, again, left = self.outcome(clean), 0, []
         self.assertEqual([key for key, _ in wanted["cost"]], ["d1/extraction/1"])
         self.assertEqual([key for key, _ in wanted["stock"]], ["opening/nord/env-c5", "d1/extraction/1"])
-        again = 0
-        for name, calls, path, when, end in POINTS:
+        for name, calls, path, when, end in points:
             with self.subTest(name):
                 made = house.House()
                 try:
-                    made.drop("d1", self.files(), target=TARGET)
+                    made.drop("d1", self.files(rows), target=TARGET)
                     self.assertTrue(self.killed(made, calls, path, when), "the daemon never came to this point")
                     call = [line for line in (made.dir / "trace").read_text().splitlines() if line.endswith(" = ?")][-1]
                     self.assertIn(end, call, "another call than was meant: choose its number anew")
+                    left.append((name, set(tree(made))))
                     again += self.killed(made, "renameat2", None, 1) + self.killed(made, SYNC, "", 1)
                     self.settle(made)
                     self.assertEqual(self.outcome(made), wanted)
                 finally:
                     made.close()
-        self.assertGreaterEqual(again, len(POINTS), "restarts were killed too")
+        self.assertGreaterEqual(again, len(points), "restarts were killed too")
+        return left
+
+    def test_killed_at_chosen_points_of_the_main_run__ends_as_if_it_had_not_been(self):
+        self.at_points(POINTS, ROWS)
+
+    def test_killed_where_the_extraction_was_made_with_the_count__it_is_made_again(self):
+        left = self.at_points(SMALL_POINTS, SMALL_ROWS)
+        waits = [name for name, names in left if "pending/d1/extraction.tmp/manifest.json" in names]
+        self.assertEqual(waits, ["sync behind admission", "removal of the original", "line ready", "line extracting",
+                                 "move to extract"])
+
+    def test_killed_before_its_extraction_begins_and_held_then__nothing_of_it_stays(self):
+        self.need("strace")
+        made = self.house()
+        made.drop("d1", self.files(SMALL_ROWS), target=TARGET)
+        self.assertTrue(self.killed(made, WRITE, "pending/d1/journal", 1), "the daemon never came to this point")
+        self.assertTrue((made.where("d1") / "extraction.tmp/manifest.json").exists())
+        text = made.conf.read_text()
+        made.conf.write_text(text.replace("threads = 2;", f'threads = 2; window = "{house.closed_window()}";'))
+        self.settle(made)
+        self.assertEqual(made.place("d1"), ["pending"])
+        self.assertFalse((made.where("d1") / "extraction.tmp").exists())
+        made.conf.write_text(text)
+        self.settle(made)
+        self.outcome(made)
 
     def test_killed_between_a_decision_and_its_line__it_counts_once(self):
         self.need("strace")

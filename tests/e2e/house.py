@@ -4,6 +4,7 @@ Everything runs below one temporary folder that is removed at the end. Daemons a
 always for a fact, with a limit, never for luck.
 """
 import csv
+import datetime
 import io
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zoneinfo
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("POSTROOM_BUILD", TOP / "build"))
@@ -76,6 +78,12 @@ def recipients(count, **columns):
             row[name] = value(n) if callable(value) else value
         writer.writerow([row[name] for name in HEADER])
     return out.getvalue()
+
+
+def closed_window():
+    """A `window` of extractions that opens in two hours, by the clock of the house."""
+    now = datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Paris"))
+    return "-".join(f"{now + datetime.timedelta(hours=hours):%H:%M}" for hours in (2, 4))
 
 
 class House:
