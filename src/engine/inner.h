@@ -1,7 +1,8 @@
 /*
  * inner - the engine's own parts: what they share
  *
- *     engine.c  start, recovery, the turn, the end
+ *     engine.c  the turn
+ *     open.c    what a daemon begins with, and its end
  *     doors.c   inbox and approved: what was dropped
  *     works.c   batches for intake and extract workers
  *     steps.c   what they reported, and what goes out: in groups that share syncs
@@ -142,6 +143,18 @@ struct item *item_at(struct engine *engine, const char *id, enum delivery_state 
 /* item_unfinished - something was begun with it and met a temporary fault: finish it when its state
  * is looked at */
 void item_unfinished(struct engine *engine, const char *id);
+
+/*
+ * open.c
+ * engine_open - everything but the first turn; prints or logs what is wrong. A sysexits.h code,
+ * EX_OK when all is there. engine_close also after a failure
+ */
+int engine_open(struct engine *engine, const struct engine_options *options);
+void engine_close(struct engine *engine);
+/* engine_reload - SIGHUP: the new configuration, or the old one if the new one is wrong */
+void engine_reload(struct engine *engine);
+/* engine_free_retired - configurations before that, once no job points into them */
+void engine_free_retired(struct engine *engine);
 
 /* doors.c */
 void doors_scan_inbox(struct engine *engine, int64_t now_ns);
