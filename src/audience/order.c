@@ -169,34 +169,42 @@ static enum rc refs_for(struct order *order, size_t items, struct err *err)
     return RC_OK;
 }
 
-/* number the items, and note where they are */
-static void note_items(struct order *order, char *bytes, size_t len, uint64_t base)
+/* number the items, and note where they will be */
+static void note_items(struct order *order, struct order_chunk *chunk, char *to, uint64_t base)
 {
+    char *bytes = chunk->bytes.ptr;
     size_t at = 0;
-    while (at < len) {
+    while (at < chunk->bytes.len) {
         struct order_item *item = (struct order_item *)(void *)(bytes + at);
         item->sequence += base;
         if (order->is_sorted) {
-            order->refs[order->refs_count++] = (struct order_ref){order_prefix(item, 0), item};
+            order->refs[order->refs_count++] =
+                (struct order_ref){order_prefix(item, 0), (struct order_item *)(void *)(to + at)};
         }
         at += order_item_size(item->key_len, item->payload_len);
     }
 }
 
-enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
-                         struct err *err)
+bool order_is_full(const struct order *order, const struct order_chunk *chunk)
 {
     /* each reference is there twice while it is sorted */
     size_t refs_bytes = (order->refs_count + chunk->count) * 2 * sizeof *order->refs;
+    size_t needed = order->used_bytes + chunk->bytes.len + (order->is_sorted ? refs_bytes : 0);
+    return chunk->count > 0 && order->slabs_count > 0 && needed > order->memory_bytes;
+}
+
+enum rc order_place_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
+                          char **out_to, struct err *err)
+{
     size_t len = chunk->bytes.len;
-    size_t needed = order->used_bytes + len + (order->is_sorted ? refs_bytes : 0);
     struct order_slab *slab = NULL;
     enum rc rc = RC_OK;
 
+    *out_to = NULL;
     if (chunk->count == 0) {
         return RC_OK;
     }
-    if (order->slabs_count > 0 && needed > order->memory_bytes) {
+    if (order_is_full(order, chunk)) {
         rc = order_write_run(order, err);
     }
     rc = rc == RC_OK ? slab_for(order, len, &slab, err) : rc;
@@ -204,13 +212,31 @@ enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_
     if (rc != RC_OK) {
         return rc;
     }
-    memcpy(slab->bytes + slab->len, chunk->bytes.ptr, len);
-    note_items(order, slab->bytes + slab->len, len, base);
+    *out_to = slab->bytes + slab->len;
+    note_items(order, chunk, *out_to, base);
     slab->len += len;
     order->used_bytes += len;
+    return RC_OK;
+}
+
+void order_copy_chunk(struct order_chunk *chunk, char *to)
+{
+    if (to != NULL) {
+        memcpy(to, chunk->bytes.ptr, chunk->bytes.len);
+    }
     chunk->count = 0;
     buf_clear(&chunk->bytes);
-    return RC_OK;
+}
+
+enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
+                         struct err *err)
+{
+    char *to = NULL;
+    enum rc rc = order_place_chunk(order, chunk, base, &to, err);
+    if (rc == RC_OK) {
+        order_copy_chunk(chunk, to);
+    }
+    return rc;
 }
 
 enum rc order_finish(struct order *order, struct err *err)

@@ -103,6 +103,22 @@ void order_release(struct order *order);
 enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
                          struct err *err) MUST_CHECK;
 
+/*
+ * The same in two halves, so that several threads copy at once: that is when memory is touched for
+ * the first time, which is most of what it costs.
+ *
+ * order_place_chunk  one thread at a time, in sequence. *out_to is for order_copy_chunk; NULL:
+ *                    there is nothing to copy. Results as order_take_chunk
+ * order_copy_chunk   any thread; before the next order_place_chunk that order_is_full() is true
+ *                    for, and before order_finish
+ * order_is_full      placing this chunk sends what is there to disk first: all of it must have been
+ *                    copied
+ */
+enum rc order_place_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
+                          char **out_to, struct err *err) MUST_CHECK;
+void order_copy_chunk(struct order_chunk *chunk, char *to);
+bool order_is_full(const struct order *order, const struct order_chunk *chunk);
+
 /* order_finish - sort what is left; before order_each. Results as order_take_chunk.
  * Cost: about 40 ns an item, divided among the threads */
 enum rc order_finish(struct order *order, struct err *err) MUST_CHECK;

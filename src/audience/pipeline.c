@@ -1,9 +1,10 @@
 /*
  * pipeline - blocks through all threads, and together again in the order of the file
  *
- *          read (one at a time)      select (all threads)      commit (one at a time, in order)
- *   FREE ------------------> BUSY ------------------> DONE ------------------------------> FREE
+ *        read          select        commit          copy
+ *   FREE ------> BUSY --------> DONE -------> COPIED ------> FREE
  *
+ * Reading is for one at a time, committing too, in order; selecting and copying for all.
  * A ring of jobs; block n is job n modulo the ring. Every thread does whatever is next: commit the
  * oldest job if it is done, else read the next block and work on it, else wait. A block whose
  * reading or selection failed is committed like the others, so that the first fault of the file is
@@ -14,7 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum job_state { JOB_FREE, JOB_BUSY, JOB_DONE };
+enum job_state { JOB_FREE, JOB_BUSY, JOB_DONE, JOB_COPIED };
 
 /* Jobs for each thread: one in work, one done or being committed. */
 enum { JOBS_EACH = 2, JOBS_MAX = JOBS_EACH * AUDIENCE_THREADS_MAX + 1 };
@@ -32,8 +33,9 @@ struct pipeline {
     uint64_t next_commit;
     bool is_reading;
     bool is_committing;
-    bool is_read; /* no block follows next_read */
-    enum rc rc;   /* anything but RC_OK: all stop */
+    unsigned copying; /* jobs that are COPIED */
+    bool is_read;     /* no block follows next_read */
+    enum rc rc;       /* anything but RC_OK: all stop */
     struct err err;
 };
 
@@ -69,7 +71,8 @@ static void show_progress(const struct pipeline *pipeline)
     }
 }
 
-static enum rc commit(struct pipeline *pipeline, struct job *job)
+/* out_to: where the chunk is to be copied */
+static enum rc commit(struct pipeline *pipeline, struct job *job, char **out_to)
 {
     struct audience *audience = pipeline->audience;
     struct err *err = &pipeline->err;
@@ -85,7 +88,7 @@ static enum rc commit(struct pipeline *pipeline, struct job *job)
                             err);
     }
     if (rc == RC_OK) {
-        rc = order_take_chunk(&audience->order, &job->chunk, sequence, err);
+        rc = order_place_chunk(&audience->order, &job->chunk, sequence, out_to, err);
     }
     audience->counts.rows += job->rows;
     for (size_t i = 0; i < CAUSE_COUNT; i++) {
@@ -105,20 +108,39 @@ static void stop(struct pipeline *pipeline, enum rc rc)
     }
 }
 
-/* With the mutex held; it is let go for the commit itself. */
+/* With the mutex held; it is let go for the commit itself, and for the copy. */
 static void do_commit(struct pipeline *pipeline)
 {
     size_t at = (size_t)(pipeline->next_commit % pipeline->jobs_count);
+    struct job *job = &pipeline->jobs[at];
+    char *to = NULL;
 
     pipeline->is_committing = true;
     pthread_mutex_unlock(&pipeline->mutex);
-    enum rc rc = commit(pipeline, &pipeline->jobs[at]);
+    enum rc rc = commit(pipeline, job, &to);
     pthread_mutex_lock(&pipeline->mutex);
     pipeline->is_committing = false;
-    pipeline->states[at] = JOB_FREE;
+    pipeline->states[at] = JOB_COPIED;
+    pipeline->copying++;
     pipeline->next_commit++;
     stop(pipeline, rc);
     pthread_cond_broadcast(&pipeline->changed);
+    pthread_mutex_unlock(&pipeline->mutex);
+    order_copy_chunk(&job->chunk, to);
+    pthread_mutex_lock(&pipeline->mutex);
+    pipeline->states[at] = JOB_FREE;
+    pipeline->copying--;
+    pthread_cond_broadcast(&pipeline->changed);
+}
+
+/* With the mutex held: the oldest job is done, and what it needs of those before it is there. */
+static bool may_commit(const struct pipeline *pipeline)
+{
+    size_t at = (size_t)(pipeline->next_commit % pipeline->jobs_count);
+    return !pipeline->is_committing && pipeline->next_commit < pipeline->next_read &&
+           pipeline->states[at] == JOB_DONE &&
+           (pipeline->copying == 0 ||
+            !order_is_full(&pipeline->audience->order, &pipeline->jobs[at].chunk));
 }
 
 /* With the mutex held; it is let go for reading and selecting. */
@@ -161,9 +183,8 @@ static void *work(void *arg)
 
     pthread_mutex_lock(&p->mutex);
     while (p->rc == RC_OK && !(p->is_read && p->next_commit == p->next_read)) {
-        size_t oldest = (size_t)(p->next_commit % p->jobs_count);
         size_t next = (size_t)(p->next_read % p->jobs_count);
-        if (!p->is_committing && p->next_commit < p->next_read && p->states[oldest] == JOB_DONE) {
+        if (may_commit(p)) {
             do_commit(p);
         } else if (!p->is_reading && !p->is_read && p->states[next] == JOB_FREE) {
             do_block(p, &thread->worker);
