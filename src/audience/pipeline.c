@@ -2,9 +2,10 @@
  * pipeline - blocks through all threads, and together again in the order of the file
  *
  *        read          select        commit          copy
- *   FREE ------> BUSY --------> DONE -------> COPIED ------> FREE
+ *   FREE ------> BUSY --------> DONE -------> COPYING ------> FREE
  *
  * Reading is for one at a time, committing too, in order; selecting and copying for all.
+ *
  * A ring of jobs; block n is job n modulo the ring. Every thread does whatever is next: commit the
  * oldest job if it is done, else read the next block and work on it, else wait. A block whose
  * reading or selection failed is committed like the others, so that the first fault of the file is
@@ -15,7 +16,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum job_state { JOB_FREE, JOB_BUSY, JOB_DONE, JOB_COPIED };
+enum job_state { JOB_FREE, JOB_BUSY, JOB_DONE, JOB_COPYING };
 
 /* Jobs for each thread: one in work, one done or being committed. */
 enum { JOBS_EACH = 2, JOBS_MAX = JOBS_EACH * AUDIENCE_THREADS_MAX + 1 };
@@ -33,7 +34,7 @@ struct pipeline {
     uint64_t next_commit;
     bool is_reading;
     bool is_committing;
-    unsigned copying; /* jobs that are COPIED */
+    unsigned copying; /* jobs that are COPYING */
     bool is_read;     /* no block follows next_read */
     enum rc rc;       /* anything but RC_OK: all stop */
     struct err err;
@@ -120,7 +121,7 @@ static void do_commit(struct pipeline *pipeline)
     enum rc rc = commit(pipeline, job, &to);
     pthread_mutex_lock(&pipeline->mutex);
     pipeline->is_committing = false;
-    pipeline->states[at] = JOB_COPIED;
+    pipeline->states[at] = JOB_COPYING;
     pipeline->copying++;
     pipeline->next_commit++;
     stop(pipeline, rc);
