@@ -3,12 +3,11 @@
  *
  * Eight bytes of the key travel with the reference. References are sorted by those (radix where
  * there are many, merging where there are few, both stable); groups that are equal get the next
- * eight bytes and are sorted among themselves. Only the latter looks at the items. With many
- * references a sample first cuts them into ranges of keys, which threads then sort side by side,
- * each range within a processor's cache.
+ * eight bytes and are sorted among themselves. Only the latter looks at the items. Many references
+ * are first cut into ranges of keys (order_ranges), which threads then sort side by side, each
+ * range within a processor's cache.
  */
-#include "audience/order.h"
-
+#include "audience/order_ranges.h"
 #include "audience/side_by_side.h"
 
 #include <stdatomic.h>
@@ -20,10 +19,7 @@ enum {
     DEPTH_MAX = 64 * 8,    /* keys that are equal so far are compared whole: recursion is bounded */
     AHEAD = 16,            /* items that are fetched before they are looked at */
     SPLIT_MIN = 32 * 1024, /* fewer references are sorted in one piece */
-    RANGE_REFS = 16 * 1024, /* 256 KiB of references */
-    RANGES_MAX = 256,
-    SAMPLES_EACH = 16,
-    THREADS_MAX = 64
+    RANGE_REFS = 16 * 1024 /* 256 KiB of references */
 };
 
 /* keys that are equal up to depth, where NUL bytes stand behind the end of a shorter one */
@@ -176,146 +172,27 @@ static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t co
 }
 
 /* Ranges of keys, each sorted by whoever comes first. */
-struct ranges {
+struct sorting {
+    struct order_ranges ranges;
     struct order_ref *refs;
     struct order_ref *spare;
-    size_t starts[RANGES_MAX + 1];
-    uint64_t
-        splitters[RANGES_MAX]; /* range i: prefixes below splitters[i], not below the one before */
-    size_t count;
-    size_t half; /* of the splitters that are searched: a power of two, more than half of them */
     atomic_size_t next;
 };
 
 static void *sort_ranges(void *arg)
 {
-    struct ranges *ranges = arg;
+    struct sorting *sorting = arg;
     for (;;) {
-        size_t range = atomic_fetch_add(&ranges->next, 1);
-        if (range >= ranges->count) {
+        size_t range = atomic_fetch_add(&sorting->next, 1);
+        if (range >= sorting->ranges.count) {
             return NULL;
         }
-        size_t start = ranges->starts[range];
-        size_t count = ranges->starts[range + 1] - start;
+        size_t start = sorting->ranges.starts[range];
+        size_t count = sorting->ranges.starts[range + 1] - start;
         if (count > 1) {
-            sort_from(ranges->refs + start, ranges->spare + start, count, 0, 0);
+            sort_from(sorting->refs + start, sorting->spare + start, count, 0, 0);
         }
     }
-}
-
-static int compare_prefixes(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void choose_splitters(struct ranges *ranges, const struct order_ref *refs, size_t count)
-{
-    uint64_t samples[RANGES_MAX * SAMPLES_EACH] = {0};
-    size_t wanted = count / RANGE_REFS + 1;
-    wanted = wanted > RANGES_MAX ? RANGES_MAX : wanted;
-    size_t samples_count = wanted * SAMPLES_EACH;
-
-    for (size_t i = 0; i < samples_count; i++) {
-        samples[i] = refs[count / samples_count * i].prefix;
-    }
-    qsort(samples, samples_count, sizeof samples[0], compare_prefixes);
-    ranges->count = 1;
-    memset(ranges->splitters, 0xFF, sizeof ranges->splitters);
-    for (size_t i = 1; i < wanted; i++) {
-        uint64_t splitter = samples[i * SAMPLES_EACH];
-        if (ranges->count == 1 || splitter != ranges->splitters[ranges->count - 2]) {
-            ranges->splitters[ranges->count++ - 1] = splitter;
-        }
-    }
-    ranges->half = 1;
-    while (2 * ranges->half < ranges->count) {
-        ranges->half *= 2;
-    }
-}
-
-/* How many splitters are not above the prefix, without a branch to guess wrong: they are filled up
- * with the highest number, and no range is behind the last. */
-static inline size_t range_of(const struct ranges *ranges, uint64_t prefix)
-{
-    size_t low = 0;
-    for (size_t half = ranges->half; half > 0; half /= 2) {
-        low += half & -(size_t)(ranges->splitters[low + half - 1] <= prefix);
-    }
-    return low < ranges->count ? low : ranges->count - 1;
-}
-
-/* Each thread counts and scatters a part of the references of its own; the parts stand behind one
- * another in each range, so that equal keys stay as they were. */
-struct part {
-    const struct ranges *ranges;
-    const struct order_ref *refs;
-    struct order_ref *spare;
-    unsigned char *range_of_ref;
-    size_t from;
-    size_t to;
-    size_t places[RANGES_MAX]; /* how many of each range; then where the next one goes */
-};
-
-static void *count_part(void *arg)
-{
-    struct part *part = arg;
-    for (size_t i = part->from; i < part->to; i++) {
-        size_t range = range_of(part->ranges, part->refs[i].prefix);
-        part->range_of_ref[i] = (unsigned char)range;
-        part->places[range]++;
-    }
-    return NULL;
-}
-
-static void *scatter_part(void *arg)
-{
-    struct part *part = arg;
-    for (size_t i = part->from; i < part->to; i++) {
-        part->spare[part->places[part->range_of_ref[i]]++] = part->refs[i];
-    }
-    return NULL;
-}
-
-static void place_parts(struct ranges *ranges, struct part *parts, unsigned count)
-{
-    size_t sum = 0;
-    for (size_t range = 0; range < ranges->count; range++) {
-        ranges->starts[range] = sum;
-        for (unsigned i = 0; i < count; i++) {
-            size_t here = parts[i].places[range];
-            parts[i].places[range] = sum;
-            sum += here;
-        }
-    }
-    ranges->starts[ranges->count] = sum;
-}
-
-/* refs are scattered into spare by range, in a stable way; there they are sorted */
-static bool scatter(struct ranges *ranges, const struct order_ref *refs, struct order_ref *spare,
-                    size_t count, unsigned threads)
-{
-    struct part *parts = calloc(threads, sizeof *parts);
-    unsigned char *range_of_ref = malloc(count);
-    bool is_ok = parts != NULL && range_of_ref != NULL;
-
-    for (unsigned i = 0; is_ok && i < threads; i++) {
-        parts[i] = (struct part){.ranges = ranges,
-                                 .refs = refs,
-                                 .spare = spare,
-                                 .range_of_ref = range_of_ref,
-                                 .from = count / threads * i,
-                                 .to = i + 1 == threads ? count : count / threads * (i + 1)};
-    }
-    if (is_ok) {
-        side_by_side(count_part, parts, sizeof *parts, threads);
-        place_parts(ranges, parts, threads);
-        side_by_side(scatter_part, parts, sizeof *parts, threads);
-    }
-    free(range_of_ref);
-    free(parts);
-    return is_ok;
 }
 
 bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t count,
@@ -328,21 +205,22 @@ bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t 
         sort_from(refs, spare, count, 0, 0);
         return true;
     }
-    threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads;
-    struct ranges *ranges = calloc(1, sizeof *ranges);
-    bool is_ok = ranges != NULL;
+    struct sorting *sorting = calloc(1, sizeof *sorting);
+    bool is_ok = sorting != NULL;
 
     if (is_ok) {
-        choose_splitters(ranges, refs, count);
-        is_ok = scatter(ranges, refs, spare, count, threads);
+        order_ranges_choose(&sorting->ranges, refs, count, RANGE_REFS);
+        is_ok = order_ranges_count(&sorting->ranges, refs, count, threads, NULL, NULL);
     }
     if (is_ok) {
-        ranges->refs = spare;
-        ranges->spare = refs;
-        side_by_side(sort_ranges, ranges, 0, threads); /* all of them take ranges from the same */
+        order_ranges_scatter(&sorting->ranges, refs, spare);
+        sorting->refs = spare;
+        sorting->spare = refs;
+        side_by_side(sort_ranges, sorting, 0, threads); /* all of them take ranges from the same */
         *in_refs = spare;
         *in_spare = refs;
     }
-    free(ranges);
+    order_ranges_release(sorting == NULL ? NULL : &sorting->ranges);
+    free(sorting);
     return is_ok;
 }
