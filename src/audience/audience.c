@@ -126,6 +126,43 @@ static void set_add(struct column_set *set, size_t column)
     set->columns[set->count++] = column;
 }
 
+static void set_copy(struct column_set *set, const struct column_set *from)
+{
+    memcpy(set->columns, from->columns, from->count * sizeof *set->columns);
+    set->count = from->count;
+}
+
+/* What selecting itself looks at behind where. The key is taken again: what was out of its quotes
+ * before is overwritten. */
+static void set_own(const struct audience *audience, struct column_set *set)
+{
+    const struct audience_options *options = &audience->options;
+
+    set->count = 0;
+    for (size_t i = 0; i < options->dedupe_count; i++) {
+        set_add(set, audience->dedupe[i]);
+    }
+    for (size_t i = 0; options->payload != NULL && i < options->order_count; i++) {
+        set_add(set, audience->order_columns[i].column);
+    }
+    for (size_t i = 0; i < audience->filters_count; i++) {
+        set_add(set, audience->filters[i].column);
+    }
+    if (set->count > 0 || options->payload != NULL) {
+        set_add(set, audience->key);
+    }
+}
+
+/* A check looks at what the payload's maker looks at. */
+static void set_early(struct audience *audience)
+{
+    if (audience->options.check != NULL) {
+        set_copy(&audience->early, &audience->second);
+    } else {
+        set_own(audience, &audience->early);
+    }
+}
+
 /* Which columns of a row are taken out of their quotes, before and behind where. */
 static enum rc choose_columns(struct audience *audience, struct err *err)
 {
@@ -133,7 +170,9 @@ static enum rc choose_columns(struct audience *audience, struct err *err)
 
     audience->first.columns = calloc(audience->columns, sizeof(size_t));
     audience->second.columns = calloc(audience->columns, sizeof(size_t));
-    if (audience->first.columns == NULL || audience->second.columns == NULL) {
+    audience->early.columns = calloc(audience->columns, sizeof(size_t));
+    if (audience->first.columns == NULL || audience->second.columns == NULL ||
+        audience->early.columns == NULL) {
         return no_memory(err);
     }
     set_add(&audience->first, audience->key);
@@ -144,45 +183,26 @@ static enum rc choose_columns(struct audience *audience, struct err *err)
             set_add(&audience->first, columns[i]);
         }
     }
-    if (options->check != NULL || options->payload != NULL) {
-        for (size_t i = 0; i < audience->columns; i++) {
-            audience->second.columns[audience->second.count++] = i;
-        }
-        return RC_OK;
+    set_own(audience, &audience->second);
+    for (size_t i = 0;
+         (options->check != NULL || options->payload != NULL) && i < audience->columns; i++) {
+        set_add(&audience->second, i);
     }
-    for (size_t i = 0; i < options->dedupe_count; i++) {
-        set_add(&audience->second, audience->dedupe[i]);
-    }
-    for (size_t i = 0; i < audience->filters_count; i++) {
-        set_add(&audience->second, audience->filters[i].column);
-    }
-    if (audience->second.count > 0) {
-        set_add(&audience->second, audience->key);
-    }
+    set_early(audience);
     return RC_OK;
 }
 
 void audience_narrow(struct audience *audience, bool (*uses)(const void *ctx, size_t column),
                      const void *ctx)
 {
-    const struct audience_options *options = &audience->options;
-
-    audience->second.count = 0;
+    set_own(audience, &audience->second);
     set_add(&audience->second, audience->key);
-    for (size_t i = 0; i < options->dedupe_count; i++) {
-        set_add(&audience->second, audience->dedupe[i]);
-    }
-    for (size_t i = 0; i < options->order_count; i++) {
-        set_add(&audience->second, audience->order_columns[i].column);
-    }
-    for (size_t i = 0; i < audience->filters_count; i++) {
-        set_add(&audience->second, audience->filters[i].column);
-    }
     for (size_t i = 0; i < audience->columns; i++) {
         if (uses(ctx, i)) {
             set_add(&audience->second, i);
         }
     }
+    set_early(audience);
 }
 
 /* 85% of the worker's memory: the rest is for blocks on their way and for what the payloads go
@@ -347,6 +367,7 @@ static enum rc take_seed(void *ctx, size_t number, const struct audience_row *ro
     struct audience *audience = ctx;
     struct order_chunk chunk = {.bytes = BUF_EMPTY};
     struct buf key = BUF_EMPTY;
+    bool is_late = atomic_load(&audience->late.is_on);
 
     if (audience->options.payload == NULL) {
         return RC_OK;
@@ -359,7 +380,8 @@ static enum rc take_seed(void *ctx, size_t number, const struct audience_row *ro
             rc = buf_ok(out, err);
         }
         if (rc == RC_OK) {
-            rc = order_chunk_add(&chunk, number, buf_slice(&key), buf_slice(out), err);
+            rc = order_chunk_add(is_late ? &audience->late.seeds : &chunk, number, buf_slice(&key),
+                                 buf_slice(out), err);
         }
         if (rc == RC_OK) {
             rc = order_take_chunk(&audience->order, &chunk, audience->outcome.candidates, err);
@@ -442,7 +464,10 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
     pthread_t helper;
     bool is_started = excluded_fd >= 0 && audience->threads > 1 &&
                       pthread_create(&helper, NULL, write_excluded, &writing) == 0;
-    enum rc rc = read_seeds(audience, err);
+    enum rc rc = late_settle(audience, err);
+    if (rc == RC_OK) {
+        rc = read_seeds(audience, err);
+    }
     if (rc == RC_OK) {
         rc = order_finish(&audience->order, err);
     }
@@ -488,6 +513,7 @@ enum rc audience_run(struct audience *audience, int excluded_fd, struct audience
     enum rc rc = fill_filters(audience, err);
     if (rc == RC_OK) {
         rc = pipeline_run(audience, err);
+        late_read(audience);
     }
     if (rc == RC_OK) {
         rc = settle(audience, err);
@@ -506,6 +532,7 @@ struct delivery_walk {
     const struct audience *audience;
     audience_take *take;
     void *ctx;
+    bool is_late; /* who is out was left out before */
     uint64_t records;
     size_t seed;
 };
@@ -531,7 +558,7 @@ static enum rc give_item(void *ctx, uint64_t sequence, struct slice payload, str
     if (sequence >= audience->outcome.candidates) {
         return walk->take(walk->ctx, payload, true, err);
     }
-    if (!outcome_is_in(&audience->outcome, sequence)) {
+    if (!walk->is_late && !outcome_is_in(&audience->outcome, sequence)) {
         return RC_OK;
     }
     if (audience->options.seed_mode == SEEDS_RANDOM) {
@@ -557,8 +584,10 @@ enum rc audience_each(const struct audience *audience, audience_take *take, void
     if (mode == SEEDS_START) {
         rc = give_seeds(&walk, true, err);
     }
+    walk.is_late = atomic_load(&audience->late.is_on);
     if (rc == RC_OK) {
-        rc = order_each(&audience->order, give_item, &walk, err);
+        rc = walk.is_late ? late_each(audience, give_item, &walk, err)
+                          : order_each(&audience->order, give_item, &walk, err);
     }
     if (rc == RC_OK && (mode == SEEDS_END || mode == SEEDS_RANDOM)) {
         rc = give_seeds(&walk, true, err);
@@ -581,8 +610,10 @@ void audience_free(struct audience *audience)
     outcome_release(&audience->outcome);
     duplicates_release(&audience->duplicates);
     order_release(&audience->order);
+    late_release(&audience->late);
     spill_release(&audience->log);
     where_free(audience->where);
+    free(audience->early.columns);
     free(audience->first.columns);
     free(audience->second.columns);
     csv_cursor_free(audience->cursor);

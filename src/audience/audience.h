@@ -28,6 +28,7 @@ enum {
     AUDIENCE_LISTS_MAX = 64,         /* exclude and quarantine, each */
     AUDIENCE_NAMED_COLUMNS_MAX = 64, /* in dedupe, in order */
     AUDIENCE_THREADS_MAX = 32,
+    AUDIENCE_LATE_BYTES = 4 * 1024 * 1024, /* late_from_bytes that is worth it */
     AUDIENCE_SEEDS_MAX = 10000,
     AUDIENCE_SEED_BYTES_MAX = 16 * 1024 * 1024 /* payloads of all seeds */
 };
@@ -61,7 +62,7 @@ enum audience_seed_mode {
 struct audience_row {
     const struct slice *fields; /* by column of the recipients' header; no quotes around them */
     size_t count;
-    uint64_t line; /* of the recipients, or of the seeds, file */
+    uint64_t line; /* of the recipients, or of the seeds, file; 0: not known */
     bool is_seed;
     char between; /* what stands between fields that lie one byte apart in memory, and in none of
                      those; NUL: not known */
@@ -106,9 +107,12 @@ struct audience_options {
     uint64_t rows;          /* expected in the file; 0: not given */
     uint64_t min;           /* records; 0: not given */
     uint64_t max;
-    size_t memory_bytes; /* of the whole worker, of which this takes 60%; 0: 256 MiB */
-    int spill_fd;        /* directory for temporary data; -1: none */
-    unsigned threads;    /* 0: one for each core */
+    size_t memory_bytes;      /* of the whole worker, of which this takes 60%; 0: 256 MiB */
+    uint64_t late_from_bytes; /* recipients of a plain file that is this long, or longer, are read
+                                 again as they are delivered, where that takes less memory, and
+                                 payload is called then; 0: never */
+    int spill_fd;             /* directory for temporary data; -1: none */
+    unsigned threads;         /* 0: one for each core */
 
     /*
      * check - is there more against this row? Called by several threads at once, for rows that
@@ -119,9 +123,10 @@ struct audience_options {
     /*
      * payload - append to out what is ordered and delivered for this row. Called by several
      * threads at once; `thread` is below AUDIENCE_THREADS_MAX. It is asked before it is known who
-     * is a duplicate or over the limit: what is to be counted over delivered rows must travel in
-     * the payload. Anything but RC_OK ends the run with that, FILE:LINE put before the text. NULL:
-     * nothing is ordered or delivered, rows are only counted
+     * is a duplicate or over the limit (late_from_bytes: once for each delivered row, by
+     * audience_each, row->line being 0): what is to be counted over delivered rows must travel in
+     * the payload. Anything but RC_OK ends the run, or the walk, with that, FILE:LINE put before
+     * the text. NULL: nothing is ordered or delivered, rows are only counted
      */
     enum rc (*payload)(void *ctx, unsigned thread, const struct audience_row *row, struct buf *out,
                        struct err *err);
@@ -174,8 +179,10 @@ enum rc audience_run(struct audience *audience, int excluded_fd, struct audience
 /* Takes payloads in their final order; anything but RC_OK ends the walk and is its result. */
 typedef enum rc audience_take(void *ctx, struct slice payload, bool is_seed, struct err *err);
 
-/* audience_each - deliver, after a run that was RC_OK; may be called again.
- * RC_OK; what take returned; RC_IO; RC_NOMEM */
+/* audience_each - deliver, after a run that was RC_OK; may be called again. take is called by the
+ * calling thread alone.
+ * RC_OK; what take or payload returned; RC_TEMP the disk is full; RC_IO the recipients, too, cannot
+ * be read again or have changed; RC_NOMEM */
 enum rc audience_each(const struct audience *audience, audience_take *take, void *ctx,
                       struct err *err) MUST_CHECK;
 

@@ -9,8 +9,10 @@
 #include "audience/keyset.h"
 #include "audience/order.h"
 #include "audience/outcome.h"
+#include "audience/places.h"
 #include "audience/seeds.h"
 #include "audience/where.h"
+#include "sys/mapping.h"
 
 #include <stdalign.h>
 
@@ -52,6 +54,16 @@ struct shares {
     size_t order;
 };
 
+/* Rows that are read again as they are delivered. */
+struct late {
+    atomic_bool is_on;       /* changed by who commits */
+    struct mapping *mapping; /* of the whole file; audience.recall looks there, too */
+    struct places places;
+    struct order_chunk seeds; /* those that are sorted among the recipients */
+    size_t pieces_at_once;    /* that are made, or wait to be delivered */
+    size_t piece_bytes;       /* memory of each */
+};
+
 struct audience {
     struct audience_options options;
     const char *name;
@@ -69,6 +81,7 @@ struct audience {
     struct seeds seeds;
     struct column_set first;  /* the key, and what where reads */
     struct column_set second; /* the key, and what is needed of a row that where lets through */
+    struct column_set early;  /* the same, where its payload is made late */
     struct shares shares;
     unsigned threads;
     uint64_t hash_seed;   /* of tables: not to be guessed, without effect on results */
@@ -79,7 +92,8 @@ struct audience {
     struct recall_plan recall;
     struct spill log;
     struct duplicates duplicates;
-    struct order order;
+    struct order order; /* nothing is in it while late.is_on */
+    struct late late;
     struct outcome outcome;
     struct audience_counts counts;
 };
@@ -89,14 +103,24 @@ enum rc pipeline_run(struct audience *audience, struct err *err) MUST_CHECK;
 
 /* What one thread works with. */
 struct worker {
-    alignas(CACHE_LINES) struct audience *audience;
+    alignas(CACHE_LINES) const struct audience *audience;
     unsigned number;
     struct csv_index index;
     struct slice *fields;
     struct buf scratch;
     struct buf found; /* keyset_has */
     struct buf composite;
+    struct buf rows;          /* reread */
+    struct order_chunk chunk; /* reread */
 };
+
+/* lines_calloc - calloc for what threads of their own write to */
+void *lines_calloc(size_t size);
+
+/* audience_worker_init - false: no memory; audience_worker_release accepts a zero-initialised one
+ */
+bool audience_worker_init(struct worker *worker, const struct audience *audience, unsigned number);
+void audience_worker_release(struct worker *worker);
 
 /* A block on its way, and what became of its rows. */
 struct job {
@@ -109,13 +133,62 @@ struct job {
     struct candidate *candidates;
     size_t candidates_count;
     size_t candidates_cap;
+    bool is_late;           /* places, by candidate, instead of a chunk */
+    struct order_ref *refs; /* as many as candidates have room */
     struct order_chunk chunk;
 };
 
 /* select_block - scan a block and put its rows where they belong; result in job->rc */
 void select_block(struct worker *worker, struct job *job);
 
+/* select_columns - take these columns of a row out of their quotes, into worker->fields; scratch is
+ * ready for the row */
+void select_columns(struct worker *worker, const struct csv_row *row, const struct column_set *set);
+
 /* select_key - the composite of the order columns of a row, appended to key */
 void select_key(const struct audience *audience, const struct slice *fields, struct buf *key);
+
+/* select_item - key and payload of a row as an item. What order_chunk_end and payload return */
+enum rc select_item(const struct worker *worker, struct order_chunk *chunk,
+                    const struct audience_row *row, uint64_t sequence, struct err *err) MUST_CHECK;
+
+typedef enum rc order_add(struct order *order, struct order_chunk *chunk, uint64_t base,
+                          struct err *err);
+
+/*
+ * reread_rows - read rows again, and hand them over as items
+ * refs      their places, in late.mapping
+ * add       order_take_chunk or order_keep_chunk
+ * base      the sequence of the first; the others follow
+ * Returns   RC_OK; RC_IO they cannot be read again, or are no such rows any more; what payload and
+ *           order_take_chunk return
+ */
+enum rc reread_rows(struct worker *worker, const struct order_ref *refs, size_t count,
+                    order_add *add, struct order *order, uint64_t base, struct err *err) MUST_CHECK;
+
+/*
+ * late_begin - whether rows are to be read again: where the payload's maker allows it, the file is
+ * a plain one, and the file and the places of its rows fit into memory; first: its first block
+ */
+void late_begin(struct audience *audience, const struct csv_block *first);
+
+/* late_add - the places of a block's candidates, `base` before them; where memory is short for so
+ * many, all become items after all. By one thread at a time, while nobody copies into the order.
+ * RC_OK; what reread_rows and places_add return */
+enum rc late_add(struct audience *audience, struct worker *worker, const struct order_ref *refs,
+                 size_t count, uint64_t base, struct err *err) MUST_CHECK;
+
+/* late_read - all rows are read: where they became items, nothing is kept of the file */
+void late_read(struct audience *audience);
+
+/* late_settle - who is in is known: cut the places into pieces. Results as late_add */
+enum rc late_settle(struct audience *audience, struct err *err) MUST_CHECK;
+
+/* late_each - as order_each: all recipients in order, and the sorted seeds among them. Sequences of
+ * recipients are below the number of candidates and mean nothing; those of seeds are not below */
+enum rc late_each(const struct audience *audience, order_take *take, void *ctx,
+                  struct err *err) MUST_CHECK;
+
+void late_release(struct late *late);
 
 #endif

@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+enum { KEPT_PART = 8 }; /* a chunk that is longer than an eighth of the memory is not kept */
+
 static enum rc no_memory(struct err *err)
 {
     err_set(err, RC_NOMEM, "no memory");
@@ -93,8 +95,10 @@ void order_key_add(struct buf *key, struct slice field, bool is_descending)
 void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int dir_fd,
                 unsigned threads)
 {
-    *order =
-        (struct order){.is_sorted = is_sorted, .memory_bytes = memory_bytes, .threads = threads};
+    *order = (struct order){.is_sorted = is_sorted,
+                            .memory_bytes = memory_bytes,
+                            .slab_bytes = ORDER_SLAB_BYTES,
+                            .threads = threads};
     spill_init(&order->spilled, dir_fd, 0);
 }
 
@@ -118,6 +122,53 @@ void order_release(struct order *order)
     order->spilled.fd = -1;
 }
 
+static bool is_usual(const struct order *order, const struct order_slab *slab)
+{
+    return order->slab_bytes == 0 ? slab->cap <= order->memory_bytes / KEPT_PART
+                                  : slab->cap == order->slab_bytes;
+}
+
+void order_forget(struct order *order)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < order->slabs_made; i++) {
+        struct order_slab *slab = &order->slabs[i];
+        if (is_usual(order, slab)) {
+            order->slabs[made++] = (struct order_slab){slab->bytes, 0, slab->cap};
+        } else {
+            free(slab->bytes);
+        }
+    }
+    order->slabs_made = made;
+    order->slabs_count = 0;
+    order->refs_count = 0;
+    order->used_bytes = 0;
+}
+
+void order_reset(struct order *order)
+{
+    int dir_fd = order->spilled.dir_fd;
+    order_forget(order);
+    order->runs_count = 0;
+    spill_release(&order->spilled);
+    spill_init(&order->spilled, dir_fd, 0);
+}
+
+static bool has_slab_room(struct order *order)
+{
+    if (order->slabs_made < order->slabs_cap) {
+        return true;
+    }
+    size_t cap = order->slabs_cap == 0 ? 64 : order->slabs_cap * 2;
+    struct order_slab *slabs = realloc(order->slabs, cap * sizeof *slabs);
+    if (slabs == NULL) {
+        return false;
+    }
+    order->slabs = slabs;
+    order->slabs_cap = cap;
+    return true;
+}
+
 /* A slab with room for len bytes. The first is as long as it must be: most deliveries are small. */
 static enum rc slab_for(struct order *order, size_t len, struct order_slab **out, struct err *err)
 {
@@ -127,20 +178,14 @@ static enum rc slab_for(struct order *order, size_t len, struct order_slab **out
             return RC_OK;
         }
     }
-    if (order->slabs_count < order->slabs_made && len <= ORDER_SLAB_BYTES) {
+    if (order->slabs_count < order->slabs_made && len <= order->slab_bytes) {
         *out = &order->slabs[order->slabs_count++];
         return RC_OK;
     }
-    if (order->slabs_made == order->slabs_cap) {
-        size_t cap = order->slabs_cap == 0 ? 64 : order->slabs_cap * 2;
-        struct order_slab *slabs = realloc(order->slabs, cap * sizeof *slabs);
-        if (slabs == NULL) {
-            return no_memory(err);
-        }
-        order->slabs = slabs;
-        order->slabs_cap = cap;
+    if (!has_slab_room(order)) {
+        return no_memory(err);
     }
-    size_t cap = order->slabs_count == 0 || len > ORDER_SLAB_BYTES ? len : ORDER_SLAB_BYTES;
+    size_t cap = order->slabs_count == 0 || len > order->slab_bytes ? len : order->slab_bytes;
     char *bytes = memory_large(cap);
     if (bytes == NULL) {
         return no_memory(err);
@@ -179,7 +224,7 @@ static void note_items(struct order *order, struct order_chunk *chunk, char *to,
         item->sequence += base;
         if (order->is_sorted) {
             order->refs[order->refs_count++] =
-                (struct order_ref){order_prefix(item, 0), (struct order_item *)(void *)(to + at)};
+                (struct order_ref){order_prefix(item, 0), {(struct order_item *)(void *)(to + at)}};
         }
         at += order_item_size(item->key_len, item->payload_len);
     }
@@ -237,6 +282,36 @@ enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_
         order_copy_chunk(chunk, to);
     }
     return rc;
+}
+
+enum rc order_keep_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
+                         struct err *err)
+{
+    struct buf *bytes = &chunk->bytes;
+    enum rc rc = RC_OK;
+
+    if (chunk->count == 0) {
+        return RC_OK;
+    }
+    if (order_is_full(order, chunk)) {
+        rc = order_write_run(order, err);
+    }
+    rc = rc == RC_OK ? refs_for(order, chunk->count, err) : rc;
+    if (rc != RC_OK || !has_slab_room(order)) {
+        return rc == RC_OK ? no_memory(err) : rc;
+    }
+    struct order_slab free_one = {NULL, 0, 0};
+    if (order->slabs_count < order->slabs_made) {
+        free_one = order->slabs[order->slabs_count];
+    } else {
+        order->slabs_made++;
+    }
+    note_items(order, chunk, bytes->ptr, base);
+    order->slabs[order->slabs_count++] = (struct order_slab){bytes->ptr, bytes->len, bytes->cap};
+    order->used_bytes += bytes->len;
+    *bytes = (struct buf){free_one.bytes, 0, free_one.cap, false};
+    chunk->count = 0;
+    return RC_OK;
 }
 
 enum rc order_finish(struct order *order, struct err *err)

@@ -28,7 +28,10 @@ struct order_item {
 
 struct order_ref {
     uint64_t prefix; /* 8 bytes of the key, most significant first */
-    struct order_item *item;
+    union {
+        struct order_item *item;
+        uint64_t place; /* of the row that an item can be made of (places.h) */
+    };
 };
 
 /* Items of one block; filled by one thread. Zero-initialised is empty. */
@@ -77,6 +80,7 @@ struct order {
     bool is_sorted; /* by keys; else as they come */
     unsigned threads;
     size_t memory_bytes;
+    size_t slab_bytes; /* of each but the first; 0: order_keep_chunk alone is used */
     size_t used_bytes; /* of the slabs */
     struct order_slab *slabs;
     size_t slabs_count; /* in use */
@@ -94,6 +98,9 @@ void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int di
                 unsigned threads);
 void order_release(struct order *order);
 
+/* order_reset - empty it, and keep its memory for what comes next */
+void order_reset(struct order *order);
+
 /*
  * order_take_chunk - hand a chunk over, by a copy: its own memory serves the next block
  * base      added to the sequence of each item; what is handed over later must have higher numbers
@@ -101,6 +108,11 @@ void order_release(struct order *order);
  *           RC_TEMP the disk is full; RC_IO
  */
 enum rc order_take_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
+                         struct err *err) MUST_CHECK;
+
+/* order_keep_chunk - the same without a copy: the chunk's memory stays here, and the chunk gets
+ * what served before order_reset, or none */
+enum rc order_keep_chunk(struct order *order, struct order_chunk *chunk, uint64_t base,
                          struct err *err) MUST_CHECK;
 
 /*
@@ -137,6 +149,9 @@ enum rc order_each(const struct order *order, order_take *take, void *ctx,
  * Returns  false where threads or memory are lacking (refs are then unchanged or sorted)
  */
 bool order_sort(struct order_ref **refs, struct order_ref **spare, size_t count, unsigned threads);
+
+/* order_forget - what is in memory is not needed any more; slabs are kept, but for unusual ones */
+void order_forget(struct order *order);
 
 /* order_sort_refs - all references in memory. RC_OK; RC_NOMEM */
 enum rc order_sort_refs(struct order *order, struct err *err) MUST_CHECK;

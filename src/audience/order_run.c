@@ -50,24 +50,6 @@ enum rc order_sort_refs(struct order *order, struct err *err)
     return is_ok ? RC_OK : no_memory(err);
 }
 
-/* What is in memory is not needed any more; slabs of the usual length are kept for what follows. */
-static void forget_items(struct order *order)
-{
-    size_t made = 0;
-    for (size_t i = 0; i < order->slabs_made; i++) {
-        struct order_slab *slab = &order->slabs[i];
-        if (slab->cap == ORDER_SLAB_BYTES) {
-            order->slabs[made++] = (struct order_slab){slab->bytes, 0, slab->cap};
-        } else {
-            free(slab->bytes);
-        }
-    }
-    order->slabs_made = made;
-    order->slabs_count = 0;
-    order->refs_count = 0;
-    order->used_bytes = 0;
-}
-
 static enum rc put(struct part *part, const void *bytes, size_t len)
 {
     enum rc rc = spill_put(&part->order->spilled, part->run.end, bytes, len, &part->err);
@@ -177,7 +159,7 @@ enum rc order_write_run(struct order *order, struct err *err)
         rc = order->is_sorted ? write_sorted(order, err) : write_unsorted(order, err);
     }
     if (rc == RC_OK) {
-        forget_items(order);
+        order_forget(order);
     }
     return rc;
 }

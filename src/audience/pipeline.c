@@ -73,7 +73,8 @@ static void show_progress(const struct pipeline *pipeline)
 }
 
 /* out_to: where the chunk is to be copied */
-static enum rc commit(struct pipeline *pipeline, struct job *job, char **out_to)
+static enum rc commit(struct pipeline *pipeline, struct worker *worker, struct job *job,
+                      char **out_to)
 {
     struct audience *audience = pipeline->audience;
     struct err *err = &pipeline->err;
@@ -89,7 +90,9 @@ static enum rc commit(struct pipeline *pipeline, struct job *job, char **out_to)
                             err);
     }
     if (rc == RC_OK) {
-        rc = order_place_chunk(&audience->order, &job->chunk, sequence, out_to, err);
+        rc = job->is_late
+                 ? late_add(audience, worker, job->refs, job->candidates_count, sequence, err)
+                 : order_place_chunk(&audience->order, &job->chunk, sequence, out_to, err);
     }
     audience->counts.rows += job->rows;
     for (size_t i = 0; i < CAUSE_COUNT; i++) {
@@ -110,7 +113,7 @@ static void stop(struct pipeline *pipeline, enum rc rc)
 }
 
 /* With the mutex held; it is let go for the commit itself, and for the copy. */
-static void do_commit(struct pipeline *pipeline)
+static void do_commit(struct pipeline *pipeline, struct worker *worker)
 {
     size_t at = (size_t)(pipeline->next_commit % pipeline->jobs_count);
     struct job *job = &pipeline->jobs[at];
@@ -118,7 +121,7 @@ static void do_commit(struct pipeline *pipeline)
 
     pipeline->is_committing = true;
     pthread_mutex_unlock(&pipeline->mutex);
-    enum rc rc = commit(pipeline, job, &to);
+    enum rc rc = commit(pipeline, worker, job, &to);
     pthread_mutex_lock(&pipeline->mutex);
     pipeline->is_committing = false;
     pipeline->states[at] = JOB_COPYING;
@@ -138,10 +141,11 @@ static void do_commit(struct pipeline *pipeline)
 static bool may_commit(const struct pipeline *pipeline)
 {
     size_t at = (size_t)(pipeline->next_commit % pipeline->jobs_count);
+    const struct job *job = &pipeline->jobs[at];
     return !pipeline->is_committing && pipeline->next_commit < pipeline->next_read &&
            pipeline->states[at] == JOB_DONE &&
            (pipeline->copying == 0 ||
-            !order_is_full(&pipeline->audience->order, &pipeline->jobs[at].chunk));
+            (!job->is_late && !order_is_full(&pipeline->audience->order, &job->chunk)));
 }
 
 /* With the mutex held; it is let go for reading and selecting. */
@@ -186,7 +190,7 @@ static void *work(void *arg)
     while (p->rc == RC_OK && !(p->is_read && p->next_commit == p->next_read)) {
         size_t next = (size_t)(p->next_read % p->jobs_count);
         if (may_commit(p)) {
-            do_commit(p);
+            do_commit(p, &thread->worker);
         } else if (!p->is_reading && !p->is_read && p->states[next] == JOB_FREE) {
             do_block(p, &thread->worker);
         } else {
@@ -197,15 +201,14 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* calloc for what threads of their own write to */
-static void *lines_calloc(size_t size)
+void *lines_calloc(size_t size)
 {
     size_t whole = (size + CACHE_LINES - 1) / CACHE_LINES * CACHE_LINES;
     void *lines = aligned_alloc(CACHE_LINES, whole);
     return lines == NULL ? NULL : memset(lines, 0, whole);
 }
 
-static bool worker_init(struct worker *worker, struct audience *audience, unsigned number)
+bool audience_worker_init(struct worker *worker, const struct audience *audience, unsigned number)
 {
     *worker = (struct worker){.audience = audience, .number = number, .index = CSV_INDEX_EMPTY};
     worker->fields = lines_calloc(audience->columns * sizeof *worker->fields);
@@ -215,13 +218,15 @@ static bool worker_init(struct worker *worker, struct audience *audience, unsign
     return worker->fields != NULL;
 }
 
-static void worker_release(struct worker *worker)
+void audience_worker_release(struct worker *worker)
 {
     csv_index_release(&worker->index);
     free(worker->fields);
     buf_release(&worker->scratch);
     buf_release(&worker->found);
     buf_release(&worker->composite);
+    buf_release(&worker->rows);
+    buf_release(&worker->chunk.bytes);
 }
 
 static void job_release(struct job *job)
@@ -229,6 +234,7 @@ static void job_release(struct job *job)
     csv_block_release(&job->block);
     buf_release(&job->log);
     free(job->candidates);
+    free(job->refs);
     buf_release(&job->chunk.bytes);
 }
 
@@ -257,12 +263,13 @@ enum rc pipeline_run(struct audience *audience, struct err *err)
 
     for (unsigned i = 0; rc == RC_OK && i < count; i++) {
         threads[i].pipeline = pipeline;
-        rc = worker_init(&threads[i].worker, audience, i) ? RC_OK : RC_NOMEM;
+        rc = audience_worker_init(&threads[i].worker, audience, i) ? RC_OK : RC_NOMEM;
     }
     if (rc == RC_OK) {
         pipeline->audience = audience;
         pipeline->jobs_count = (size_t)JOBS_EACH * count + (count > 1);
         pipeline->reader = csv_cursor_take(audience->cursor, &pipeline->first);
+        late_begin(audience, &pipeline->first);
         pthread_mutex_init(&pipeline->mutex, NULL);
         pthread_cond_init(&pipeline->changed, NULL);
         run_threads(threads, count);
@@ -273,7 +280,7 @@ enum rc pipeline_run(struct audience *audience, struct err *err)
         err_set(err, RC_NOMEM, "no memory");
     }
     for (unsigned i = 0; threads != NULL && i < count; i++) {
-        worker_release(&threads[i].worker);
+        audience_worker_release(&threads[i].worker);
     }
     for (size_t i = 0; pipeline != NULL && i < JOBS_MAX; i++) {
         job_release(&pipeline->jobs[i]);

@@ -27,6 +27,11 @@ void recall_release(struct recall *recall)
     csv_index_release(&recall->index);
 }
 
+static enum rc cannot_be_read(const char *why, struct err *err)
+{
+    return err_set(err, RC_IO, "the recipients cannot be read again: %s", why);
+}
+
 static enum rc read_bytes(int fd, uint64_t at, char *out, size_t len, struct err *err)
 {
     while (len > 0) {
@@ -35,7 +40,7 @@ static enum rc read_bytes(int fd, uint64_t at, char *out, size_t len, struct err
             continue;
         }
         if (got < 0) {
-            return err_set(err, RC_IO, "the recipients cannot be read again: %s", strerror(errno));
+            return cannot_be_read(strerror(errno), err);
         }
         if (got == 0) {
             return changed(err);
@@ -47,6 +52,25 @@ static enum rc read_bytes(int fd, uint64_t at, char *out, size_t len, struct err
     return RC_OK;
 }
 
+enum rc recall_check(const struct recall_plan *plan, struct err *err)
+{
+    return mapping_is_broken(plan->mapping) ? cannot_be_read("a part of the file is gone", err)
+                                            : RC_OK;
+}
+
+static enum rc get_bytes(const struct recall_plan *plan, uint64_t at, char *out, size_t len,
+                         struct err *err)
+{
+    if (plan->mapping == NULL) {
+        return read_bytes(plan->fd, at, out, len, err);
+    }
+    if (at > plan->map_bytes || plan->map_bytes - at < len) {
+        return changed(err);
+    }
+    memcpy(out, mapping_bytes(plan->mapping) + at, len);
+    return recall_check(plan, err);
+}
+
 enum rc recall_row(struct recall *recall, const struct recall_plan *plan, uint64_t at, size_t len,
                    struct err *err)
 {
@@ -56,7 +80,7 @@ enum rc recall_row(struct recall *recall, const struct recall_plan *plan, uint64
     if (!buf_reserve(bytes, len + 1 + CSV_SLACK_BYTES)) {
         return no_memory(err);
     }
-    enum rc rc = read_bytes(plan->fd, at, bytes->ptr, len, err);
+    enum rc rc = get_bytes(plan, at, bytes->ptr, len, err);
     if (rc != RC_OK) {
         return rc;
     }

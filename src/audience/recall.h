@@ -9,10 +9,13 @@
 #define POSTROOM_AUDIENCE_RECALL_H
 
 #include "audience/csv.h"
+#include "sys/mapping.h"
 
 /* Which file, and what is wanted of a row; shared by all threads. */
 struct recall_plan {
-    int fd; /* -1: rows cannot be read again */
+    int fd;                        /* -1: rows cannot be read again */
+    const struct mapping *mapping; /* of map_bytes of it; NULL: they are read by their offset */
+    uint64_t map_bytes;
     char delimiter;
     size_t columns; /* of every row */
     size_t key;     /* column */
@@ -37,6 +40,9 @@ void recall_release(struct recall *recall);
  */
 enum rc recall_row(struct recall *recall, const struct recall_plan *plan, uint64_t at, size_t len,
                    struct err *err) MUST_CHECK;
+
+/* recall_check - what was copied out of the mapping is what the file holds. RC_OK; RC_IO */
+enum rc recall_check(const struct recall_plan *plan, struct err *err) MUST_CHECK;
 
 /* recall_key, recall_dedupe - of the row that was read last; valid until the next call of one of
  * the two. The latter: its dedupe columns as composite_put appends them; NULL: no memory */

@@ -79,13 +79,15 @@ static enum rc malformed(struct worker *worker, struct job *job, uint64_t line, 
     return RC_OK;
 }
 
-static void unquote_columns(struct worker *worker, const struct csv_row *row,
-                            const struct column_set *set)
+void select_columns(struct worker *worker, const struct csv_row *row, const struct column_set *set)
 {
+    struct slice *fields = worker->fields;
+    const size_t *columns = set->columns;
+    size_t count = set->count;
+
     worker->scratch.len = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        size_t column = set->columns[i];
-        worker->fields[column] = csv_row_field(row, column, &worker->scratch);
+    for (size_t i = 0; i < count; i++) {
+        fields[columns[i]] = csv_row_field(row, columns[i], &worker->scratch);
     }
 }
 
@@ -124,24 +126,44 @@ void select_key(const struct audience *audience, const struct slice *fields, str
 }
 
 /* Key and payload are made where they stay: a row is most of what is copied. */
-static enum rc add_payload(struct worker *worker, struct job *job, const struct audience_row *row)
+enum rc select_item(const struct worker *worker, struct order_chunk *chunk,
+                    const struct audience_row *row, uint64_t sequence, struct err *err)
 {
     const struct audience *audience = worker->audience;
-    struct buf *bytes = &job->chunk.bytes;
+    struct buf *bytes = &chunk->bytes;
     size_t at = 0;
 
-    enum rc rc = order_chunk_begin(&job->chunk, &at, &job->err);
+    enum rc rc = order_chunk_begin(chunk, &at, err);
     if (rc != RC_OK) {
         return rc;
     }
     size_t key_at = bytes->len;
-    select_key(audience, worker->fields, bytes);
+    select_key(audience, row->fields, bytes);
     size_t key_len = bytes->len - key_at;
-    rc = audience->options.payload(audience->options.ctx, worker->number, row, bytes, &job->err);
-    if (rc != RC_OK) {
-        return err_add(&job->err, rc, "%s:%llu", audience->name, (unsigned long long)row->line);
+    rc = audience->options.payload(audience->options.ctx, worker->number, row, bytes, err);
+    return rc == RC_OK ? order_chunk_end(chunk, at, key_len, sequence, err) : rc;
+}
+
+/* The first 8 bytes of what select_key makes, as order_prefix has them. */
+static uint64_t first_of_key(const struct audience *audience, const struct slice *fields)
+{
+    uint64_t prefix = 0;
+    int bits = 64;
+
+    for (size_t i = 0; i < audience->options.order_count && bits > 0; i++) {
+        const struct order_column *column = &audience->order_columns[i];
+        struct slice field = fields[column->column];
+        unsigned char mask = column->is_descending ? 0xFF : 0;
+        for (size_t at = 0; at < field.len && bits > 0; at++) {
+            bits -= 8;
+            prefix |= (uint64_t)((unsigned char)field.ptr[at] ^ mask) << bits;
+        }
+        if (bits > 0) {
+            bits -= 8;
+            prefix |= (uint64_t)mask << bits;
+        }
     }
-    return order_chunk_end(&job->chunk, at, key_len, job->candidates_count - 1, &job->err);
+    return prefix;
 }
 
 /* The fields of dedupe in one: what is compared where hashes are equal. */
@@ -204,6 +226,11 @@ static bool has_candidate_room(struct job *job)
         return false;
     }
     job->candidates = candidates;
+    struct order_ref *refs = realloc(job->refs, cap * sizeof *refs);
+    if (refs == NULL) {
+        return false;
+    }
+    job->refs = refs;
     job->candidates_cap = cap;
     return true;
 }
@@ -217,13 +244,22 @@ static enum rc add_candidate(struct worker *worker, struct job *job, const struc
     if (!has_candidate_room(job)) {
         return no_memory(&job->err);
     }
-    job->candidates[job->candidates_count++] = (struct candidate){
+    size_t candidate = job->candidates_count++;
+    job->candidates[candidate] = (struct candidate){
         hash64_short(key.ptr, key.len, audience->hash_seed), dedupe_hash_of(worker), job->log.len};
     enum rc rc = log_candidate(worker, job, row, fields->line);
     if (rc != RC_OK || audience->options.payload == NULL) {
         return rc;
     }
-    return add_payload(worker, job, fields);
+    if (job->is_late) {
+        job->refs[candidate].prefix = first_of_key(audience, worker->fields);
+        job->refs[candidate].place = place_of(job->block.at + row->start, row->end - row->start);
+        return RC_OK;
+    }
+    rc = select_item(worker, &job->chunk, fields, candidate, &job->err);
+    return rc == RC_OK ? rc
+                       : err_add(&job->err, rc, "%s:%llu", audience->name,
+                                 (unsigned long long)fields->line);
 }
 
 /* A sound row: its key, where, lists, check. */
@@ -235,7 +271,7 @@ static enum rc select_row(struct worker *worker, struct job *job, const struct c
     if (!csv_scratch_ready(&worker->scratch, row)) {
         return no_memory(&job->err);
     }
-    unquote_columns(worker, row, &audience->first);
+    select_columns(worker, row, &audience->first);
     struct slice key = worker->fields[audience->key];
     const char *fault = key_fault(key);
     if (fault != NULL) {
@@ -245,8 +281,9 @@ static enum rc select_row(struct worker *worker, struct job *job, const struct c
         exclude(worker, job, CAUSE_NOT_SELECTED, line, key);
         return RC_OK;
     }
-    if (audience->second.count > 0) {
-        unquote_columns(worker, row, &audience->second);
+    const struct column_set *second = job->is_late ? &audience->early : &audience->second;
+    if (second->count > 0) {
+        select_columns(worker, row, second);
     }
     struct audience_row here = {worker->fields, audience->columns, line, false,
                                 audience->delimiter};
@@ -262,13 +299,14 @@ static enum rc select_row(struct worker *worker, struct job *job, const struct c
     return add_candidate(worker, job, row, &here);
 }
 
-static void clear(struct job *job)
+static void clear(struct job *job, const struct audience *audience)
 {
     job->rc = RC_OK;
     job->rows = 0;
     memset(job->excluded, 0, sizeof job->excluded);
     buf_clear(&job->log);
     job->candidates_count = 0;
+    job->is_late = atomic_load_explicit(&audience->late.is_on, memory_order_relaxed);
     job->chunk.count = 0;
     buf_clear(&job->chunk.bytes);
 }
@@ -278,7 +316,7 @@ void select_block(struct worker *worker, struct job *job)
     const struct audience *audience = worker->audience;
     const struct csv_block *block = &job->block;
 
-    clear(job);
+    clear(job, audience);
     if (!csv_scan(CSV_BEST, block->bytes, block->len, audience->delimiter, &worker->index)) {
         job->rc = no_memory(&job->err);
         return;

@@ -442,6 +442,7 @@ static struct audience_options plain_options(const struct opening *o)
         .min = count_or_none(target->min),
         .max = count_or_none(target->max),
         .memory_bytes = (size_t)o->wants->house->extract.memory_bytes,
+        .late_from_bytes = o->wants->is_counting ? 0 : AUDIENCE_LATE_BYTES,
         .spill_fd = o->wants->spill_fd,
         .threads = threads_of(o),
         .check = is_online  ? check_reach

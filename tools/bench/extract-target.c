@@ -165,6 +165,7 @@ static enum rc extract(const struct arguments *arguments, int dirfd, int spill_f
                                               .random_seed = "1",
                                               .seeds_fd = -1,
                                               .memory_bytes = arguments->memory_bytes,
+                                              .late_from_bytes = AUDIENCE_LATE_BYTES,
                                               .spill_fd = spill_fd,
                                               .threads = arguments->threads,
                                               .payload = extraction_payload,

@@ -252,8 +252,9 @@ static void pack_recipients(const char *folder)
     buf_release(&bytes);
 }
 
+/* late_from_bytes: 1, rows are read again as they are delivered; 0, they are not */
 static void run_case(const struct random_case *c, const char *recipients, unsigned threads,
-                     size_t memory_bytes)
+                     size_t memory_bytes, uint64_t late_from_bytes)
 {
     struct audience *audience = NULL;
     struct audience_counts counts;
@@ -284,6 +285,7 @@ static void run_case(const struct random_case *c, const char *recipients, unsign
                                        .seed_mode = c->seed_mode,
                                        .excludes_bad_rows = true,
                                        .memory_bytes = memory_bytes,
+                                       .late_from_bytes = late_from_bytes,
                                        .spill_fd = dir,
                                        .threads = threads,
                                        .check = c->has_check ? by_line : NULL,
@@ -335,11 +337,14 @@ static void compare_cases(uint64_t seed, int rounds, size_t rows)
         snprintf(command, sizeof command, "python3 tests/unit/audience/naive.py %s", c.folder);
         assert_int_equal(system(command), 0);
         pack_recipients(c.folder);
-        run_case(&c, "recipients.csv", 1, 0);
-        run_case(&c, "recipients.csv", 2, 0);
-        run_case(&c, "recipients.csv", 8, 1);
-        run_case(&c, "recipients.gz", 2, 0);
-        run_case(&c, "recipients.gz", 8, 1);
+        run_case(&c, "recipients.csv", 1, 0, 0);
+        run_case(&c, "recipients.csv", 2, 0, 0);
+        run_case(&c, "recipients.csv", 8, 1, 0);
+        run_case(&c, "recipients.csv", 1, 0, 1);
+        run_case(&c, "recipients.csv", 3, 0, 1);
+        run_case(&c, "recipients.csv", 8, (size_t)16 << 20, 1);
+        run_case(&c, "recipients.gz", 2, 0, 1);
+        run_case(&c, "recipients.gz", 8, 1, 0);
         folder_remove(c.folder);
     }
 }
