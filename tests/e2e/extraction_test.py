@@ -413,6 +413,21 @@ class Same(Case):
             digests.add(json.dumps(about["files"]) + (h.where("a") / "excluded.csv").read_text())
         self.assertEqual(len(digests), 1)
 
+    def test_a_large_list_gives_the_same_data_as_it_is_packed_and_with_1_2_and_8_threads(self):
+        """As it is, it is read again while it is delivered; packed, its rows are kept."""
+        rows = house.recipients(20000, city=lambda n: f"c{n * 7919 % 1009}", last_name=lambda n: f"N{n % 15000}", address2=lambda n: "x" * (n % 500))
+        self.assertGreater(len(rows), 4 << 20)
+        seeds = ",".join(house.HEADER) + "\n" + "".join(f"S{n},,,,,,,,c{n},FR,,,,,,\n" for n in range(40))
+        seen = set()
+        for recipients, threads in ((rows, 1), (rows, 2), (rows, 8), (gzip.compress(rows.encode()), 2)):
+            h = self.with_layout(layout('"reference", "recipient_id", "last_name", "address2", "city"', rows_per_file="6000"),
+                                 {"recipients.csv": recipients, "seeds.csv": seeds}, threads=threads,
+                                 target='dedupe = [ "last_name" ]; order = [ "city", "-recipient_id" ]; limit = 14000; seeds = "seeds.csv"; seed_mode = "sorted";')
+            about = look.manifest(h.pickup()[0])
+            self.assertEqual((about["records"], about["seeds"]), (14000, 40))
+            seen.add(json.dumps(about["files"]) + (h.where("a") / "excluded.csv").read_text())
+        self.assertEqual(len(seen), 1)
+
     def test_the_pickup_is_never_half_visible(self):
         h = self.house()
         h.make_spool()

@@ -145,6 +145,17 @@ static void late__piece_beyond_its_memory__goes_to_disk(void **state)
     struct buf rows = random_rows(40000, 60);
     expect_same(
         &(struct variant){.rows = &rows, .order_count = 2, .memory_bytes = (size_t)14 << 20});
+    struct small small;
+    small_init(&small, buf_text(&rows));
+    small.options.threads = 8;
+    small.options.late_from_bytes = 1;
+    small.options.order = NAME_CITY;
+    small.options.order_count = 2;
+    small.options.memory_bytes = (size_t)14 << 20;
+    small.options.spill_fd = -1;
+    assert_int_equal(small_run(&small), RC_RANGE);
+    assert_contains(small.err.text, "no directory for temporary data; give more memory");
+    small_done(&small);
     buf_release(&rows);
 }
 
@@ -274,13 +285,13 @@ struct opened {
     struct audience *audience;
 };
 
-static void open_sorted(struct opened *opened, const struct buf *rows)
+static void open_late(struct opened *opened, const struct buf *rows, size_t order_count)
 {
     small_init(&opened->small, buf_text(rows));
     opened->small.options.threads = 2;
     opened->small.options.late_from_bytes = 1;
     opened->small.options.order = NAME_CITY;
-    opened->small.options.order_count = 1;
+    opened->small.options.order_count = order_count;
     assert_int_equal(audience_open(&opened->small.options, &opened->audience, &opened->small.err),
                      RC_OK);
     assert_int_equal(audience_run(opened->audience, -1, &opened->small.counts, &opened->small.err),
@@ -288,7 +299,7 @@ static void open_sorted(struct opened *opened, const struct buf *rows)
     assert_true(atomic_load(&opened->audience->late.is_on));
 }
 
-static void close_sorted(struct opened *opened)
+static void close_late(struct opened *opened)
 {
     audience_free(opened->audience);
     small_done(&opened->small);
@@ -299,7 +310,7 @@ static void expect_unreadable(struct opened *opened, const char *why)
     struct small *small = &opened->small;
     assert_int_equal(audience_each(opened->audience, take, &small->delivered, &small->err), RC_IO);
     assert_contains(small->err.text, why);
-    close_sorted(opened);
+    close_late(opened);
 }
 
 static void audience_each__take_that_fails_among_pieces__is_the_result(void **state)
@@ -308,11 +319,11 @@ static void audience_each__take_that_fails_among_pieces__is_the_result(void **st
     struct buf rows = random_rows(60000, 10);
     struct opened opened;
     int taken = 0;
-    open_sorted(&opened, &rows);
+    open_late(&opened, &rows, 1);
     assert_int_equal(audience_each(opened.audience, stop_later, &taken, &opened.small.err),
                      RC_TEMP);
     assert_int_equal(taken, 20000);
-    close_sorted(&opened);
+    close_late(&opened);
     buf_release(&rows);
 }
 
@@ -321,7 +332,7 @@ static void late__file_that_became_shorter__cannot_be_read_again(void **state)
     (void)state;
     struct buf rows = random_rows(30000, 10);
     struct opened opened;
-    open_sorted(&opened, &rows);
+    open_late(&opened, &rows, 1);
     assert_int_equal(ftruncate(opened.small.fds[0], 100000), 0);
     expect_unreadable(&opened, "the recipients cannot be read again: a part of the file is gone");
     buf_release(&rows);
@@ -334,12 +345,32 @@ static void late__row_that_changed_its_shape__is_no_other_row(void **state)
     struct buf rows = random_rows(30000, 10);
     for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
         struct opened opened;
-        open_sorted(&opened, &rows);
+        open_late(&opened, &rows, 1);
         const char *row = strstr(buf_text(&rows), "\nK12345,") + 1;
         off_t at = row - buf_text(&rows) + (SHAPES[i][0] == '"' ? 7 : 2);
         assert_int_equal(pwrite(opened.small.fds[0], SHAPES[i], 1, at), 1);
         expect_unreadable(&opened, "the recipients changed while they were read");
     }
+    buf_release(&rows);
+}
+
+/* As many rows as before, with as many fields; but they begin and end elsewhere. */
+static void late__rows_that_moved__are_no_other_rows(void **state)
+{
+    (void)state;
+    static const char MOVED[] = "a,b,c,d\ne,f,g,hhhhhhh\n"
+                                "x,y,z,\"bbbbbbbbbbbbbb\n"
+                                "aaaaaaaaaaaaaaaaaaaa\"\n";
+    struct buf rows = BUF_EMPTY;
+    struct opened opened;
+    buf_add_text(&rows, "id,name,city,note\n");
+    for (int i = 0; i < 30000; i++) {
+        buf_add_format(&rows, "R%05d,aaaa,bbbb,cccc\n", i);
+    }
+    open_late(&opened, &rows, 0);
+    off_t at = strstr(buf_text(&rows), "R12345") - buf_text(&rows);
+    assert_int_equal(pwrite(opened.small.fds[0], MOVED, sizeof MOVED - 1, at), sizeof MOVED - 1);
+    expect_unreadable(&opened, "the recipients changed while they were read");
     buf_release(&rows);
 }
 
@@ -358,6 +389,7 @@ int main(void)
         cmocka_unit_test(audience_each__take_that_fails_among_pieces__is_the_result),
         cmocka_unit_test(late__file_that_became_shorter__cannot_be_read_again),
         cmocka_unit_test(late__row_that_changed_its_shape__is_no_other_row),
+        cmocka_unit_test(late__rows_that_moved__are_no_other_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
