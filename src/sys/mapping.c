@@ -42,11 +42,12 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
     struct mapping *mapping = mapping_at(address);
     (void)context;
+    if (mapping != NULL) { /* first: another thread may read the zeros before this one goes on */
+        atomic_store(&mapping->is_broken, true);
+    }
     if (mapping == NULL || mmap((char *)info->si_addr - address % page_bytes, page_bytes, PROT_READ,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
         (void)signal(number, SIG_DFL); /* it comes again, and ends the process */
-    } else {
-        atomic_store(&mapping->is_broken, true);
     }
     errno = saved;
 }
