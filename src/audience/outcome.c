@@ -35,56 +35,52 @@ static inline uint64_t draw(uint64_t line, uint64_t seed)
 struct limit_walk {
     struct outcome *outcome;
     uint64_t seed;
-    uint64_t candidate; /* the next one */
-    uint64_t *buckets;  /* first walk: candidates by upper bits */
-    uint64_t bucket;    /* second walk: the one that is cut */
-    uint64_t *numbers;  /* second walk: those in it */
+    uint64_t *buckets; /* first walk: candidates by upper bits */
+    uint64_t bucket;   /* second walk: the one that is cut */
+    uint64_t *numbers; /* second walk: those in it */
     size_t numbers_count;
     uint64_t last_kept; /* third walk */
 };
 
-static bool next_number(struct limit_walk *walk, const struct rowlog_record *record,
-                        uint64_t *out_candidate, uint64_t *out_number)
+/* Whoever is excluded already draws no number. */
+static bool next_number(const struct limit_walk *walk, const struct rowlog_record *record,
+                        uint64_t candidate, uint64_t *out)
 {
-    if (record->tag >= ROWLOG_EXCLUDED) {
-        return false;
-    }
-    *out_candidate = walk->candidate++;
-    *out_number = draw(record->line, walk->seed);
-    return !bits_get(&walk->outcome->duplicate, *out_candidate);
+    *out = draw(record->line, walk->seed);
+    return record->tag < ROWLOG_EXCLUDED && !bits_get(&walk->outcome->duplicate, candidate);
 }
 
-static enum rc count_number(void *ctx, const struct rowlog_record *record, struct err *err)
+static enum rc count_number(void *ctx, const struct rowlog_record *record, uint64_t candidate,
+                            struct err *err)
 {
     struct limit_walk *walk = ctx;
-    uint64_t candidate = 0;
     uint64_t number = 0;
     (void)err;
-    if (next_number(walk, record, &candidate, &number)) {
+    if (next_number(walk, record, candidate, &number)) {
         walk->buckets[number >> BUCKET_SHIFT]++;
     }
     return RC_OK;
 }
 
-static enum rc collect_number(void *ctx, const struct rowlog_record *record, struct err *err)
+static enum rc collect_number(void *ctx, const struct rowlog_record *record, uint64_t candidate,
+                              struct err *err)
 {
     struct limit_walk *walk = ctx;
-    uint64_t candidate = 0;
     uint64_t number = 0;
     (void)err;
-    if (next_number(walk, record, &candidate, &number) && number >> BUCKET_SHIFT == walk->bucket) {
+    if (next_number(walk, record, candidate, &number) && number >> BUCKET_SHIFT == walk->bucket) {
         walk->numbers[walk->numbers_count++] = number;
     }
     return RC_OK;
 }
 
-static enum rc mark_number(void *ctx, const struct rowlog_record *record, struct err *err)
+static enum rc mark_number(void *ctx, const struct rowlog_record *record, uint64_t candidate,
+                           struct err *err)
 {
     struct limit_walk *walk = ctx;
-    uint64_t candidate = 0;
     uint64_t number = 0;
     (void)err;
-    if (next_number(walk, record, &candidate, &number) && number > walk->last_kept) {
+    if (next_number(walk, record, candidate, &number) && number > walk->last_kept) {
         bits_set(&walk->outcome->over, candidate);
         walk->outcome->over_limit++;
     }
@@ -102,7 +98,7 @@ static enum rc find_last_kept(struct limit_walk *walk, const struct spill *log, 
                               struct err *err)
 {
     uint64_t before = 0;
-    enum rc rc = rowlog_each(log, count_number, walk, err);
+    enum rc rc = rowlog_each(log, NULL, count_number, walk, err);
     if (rc != RC_OK) {
         return rc;
     }
@@ -113,8 +109,7 @@ static enum rc find_last_kept(struct limit_walk *walk, const struct spill *log, 
     if (walk->numbers == NULL) {
         return err_set(err, RC_NOMEM, "no memory");
     }
-    walk->candidate = 0;
-    rc = rowlog_each(log, collect_number, walk, err);
+    rc = rowlog_each(log, NULL, collect_number, walk, err);
     if (rc != RC_OK) {
         return rc;
     }
@@ -136,8 +131,7 @@ enum rc outcome_limit(struct outcome *outcome, const struct spill *log, uint64_t
                      ? err_set(err, RC_NOMEM, "no memory")
                      : find_last_kept(&walk, log, limit, err);
     if (rc == RC_OK) {
-        walk.candidate = 0;
-        rc = rowlog_each(log, mark_number, &walk, err);
+        rc = rowlog_each(log, NULL, mark_number, &walk, err);
     }
     free(walk.buckets);
     free(walk.numbers);
@@ -148,7 +142,6 @@ struct writer {
     const struct outcome *outcome;
     const struct recall_plan *plan;
     struct recall recall;
-    uint64_t candidate;
     int fd;
     struct buf out;
 };
@@ -193,22 +186,22 @@ static void put_line(struct buf *out, uint64_t line, struct slice key, enum audi
     buf_add_byte(out, '\n');
 }
 
-static enum rc write_row(void *ctx, const struct rowlog_record *record, struct err *err)
+static bool is_in(const void *ctx, uint64_t candidate)
+{
+    const struct writer *writer = ctx;
+    return outcome_is_in(writer->outcome, candidate);
+}
+
+static enum rc write_row(void *ctx, const struct rowlog_record *record, uint64_t candidate,
+                         struct err *err)
 {
     struct writer *writer = ctx;
-    enum audience_cause cause = CAUSE_NONE;
+    enum audience_cause cause = CAUSE_OVER_LIMIT;
 
     if (record->tag >= ROWLOG_EXCLUDED) {
         cause = (enum audience_cause)(record->tag - ROWLOG_EXCLUDED);
-    } else {
-        uint64_t candidate = writer->candidate++;
-        if (bits_get(&writer->outcome->duplicate, candidate)) {
-            cause = CAUSE_DUPLICATE;
-        } else if (bits_get(&writer->outcome->over, candidate)) {
-            cause = CAUSE_OVER_LIMIT;
-        } else {
-            return RC_OK;
-        }
+    } else if (bits_get(&writer->outcome->duplicate, candidate)) {
+        cause = CAUSE_DUPLICATE;
     }
     struct slice key;
     enum rc rc = rowlog_key(record, writer->plan, &writer->recall, &key, err);
@@ -225,7 +218,7 @@ enum rc outcome_write(const struct outcome *outcome, const struct spill *log,
     struct writer writer = {.outcome = outcome, .plan = plan, .fd = fd, .out = BUF_EMPTY};
 
     buf_add_text(&writer.out, "line,key,cause\n");
-    enum rc rc = rowlog_each(log, write_row, &writer, err);
+    enum rc rc = rowlog_each(log, is_in, write_row, &writer, err);
     if (rc == RC_OK) {
         rc = write_out(&writer, err);
     }

@@ -170,9 +170,58 @@ enum rc rowlog_dedupe(const struct rowlog_record *record, const struct recall_pl
     return rc == RC_OK ? found(recall_dedupe(recall, plan), out, err) : rc;
 }
 
-enum rc rowlog_each(const struct spill *log, rowlog_take *take, void *ctx, struct err *err)
+/* Sixteen bytes are looked at at once: the three numbers of a place end in them, mostly. */
+enum { PLACE_GLANCE = 1 + 16 };
+
+/* How long a candidate's place is: as far as the third byte without its eighth bit; 0: further than
+ * a glance. view: PLACE_GLANCE bytes at least */
+static inline size_t place_size(const char *view)
+{
+    uint64_t first;
+    uint64_t second;
+    memcpy(&first, view + 1, sizeof first);
+    memcpy(&second, view + 1 + sizeof first, sizeof second);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    first = __builtin_bswap64(first);
+    second = __builtin_bswap64(second);
+#endif
+    first = ~first & UINT64_C(0x8080808080808080);
+    second = ~second & UINT64_C(0x8080808080808080);
+    for (int i = 0; i < 2; i++) { /* the first two ends are not meant */
+        if (first != 0) {
+            first &= first - 1;
+        } else {
+            second &= second - (second != 0);
+        }
+    }
+    if (first != 0) {
+        return 2 + (size_t)__builtin_ctzll(first) / 8;
+    }
+    return second == 0 ? 0 : 2 + sizeof first + (size_t)__builtin_ctzll(second) / 8;
+}
+
+/* How many bytes of view are candidates to be passed over; they are counted. */
+static size_t pass_over(struct slice view, rowlog_passes *passes, const void *ctx,
+                        uint64_t *candidate)
+{
+    size_t at = 0;
+    while (view.len - at >= PLACE_GLANCE && view.ptr[at] == ROWLOG_CANDIDATE_PLACE &&
+           passes(ctx, *candidate)) {
+        size_t size = place_size(view.ptr + at);
+        if (size == 0) {
+            break;
+        }
+        at += size;
+        ++*candidate;
+    }
+    return at;
+}
+
+enum rc rowlog_each(const struct spill *log, rowlog_passes *passes, rowlog_take *take, void *ctx,
+                    struct err *err)
 {
     struct buf scratch = BUF_EMPTY;
+    uint64_t candidate = 0;
     uint64_t at = 0;
     enum rc rc = RC_OK;
 
@@ -183,10 +232,18 @@ enum rc rowlog_each(const struct spill *log, rowlog_take *take, void *ctx, struc
         size_t missing = 0;
         rc = view_record(log, at, READ_BYTES, &scratch, &view, &record, &used, err);
         while (rc == RC_OK) {
-            rc = take(ctx, &record, err);
+            bool is_candidate = record.tag < ROWLOG_EXCLUDED;
+            if (passes == NULL || !is_candidate || !passes(ctx, candidate)) {
+                rc = take(ctx, &record, candidate, err);
+            }
+            candidate += is_candidate;
+            view = (struct slice){view.ptr + used, view.len - used};
             at += used;
-            view.ptr += used;
-            view.len -= used;
+            if (passes != NULL) {
+                size_t passed = pass_over(view, passes, ctx, &candidate);
+                view = (struct slice){view.ptr + passed, view.len - passed};
+                at += passed;
+            }
             if (!parse(view, &record, &used, &missing)) {
                 break;
             }

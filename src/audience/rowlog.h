@@ -43,11 +43,21 @@ enum rc rowlog_key(const struct rowlog_record *record, const struct recall_plan 
 enum rc rowlog_dedupe(const struct rowlog_record *record, const struct recall_plan *plan,
                       struct recall *recall, struct slice *out, struct err *err) MUST_CHECK;
 
-/* Takes records one by one; anything but RC_OK ends the walk and is its result. */
-typedef enum rc rowlog_take(void *ctx, const struct rowlog_record *record, struct err *err);
+/* Takes records one by one, with the number of candidates before; anything but RC_OK ends the walk
+ * and is its result. */
+typedef enum rc rowlog_take(void *ctx, const struct rowlog_record *record, uint64_t candidate,
+                            struct err *err);
 
-/* rowlog_each - all records in order. RC_OK; what take returned; RC_IO; RC_NOMEM */
-enum rc rowlog_each(const struct spill *log, rowlog_take *take, void *ctx,
+/* Whether a candidate, counted from 0, is of no interest to who walks. */
+typedef bool rowlog_passes(const void *ctx, uint64_t candidate);
+
+/*
+ * rowlog_each - all records in order
+ * passes    candidates that are not to be taken; NULL: all are. They are mostly nearly all, and
+ * cost little where the log has their places alone Returns   RC_OK; what take returned; RC_IO;
+ * RC_NOMEM
+ */
+enum rc rowlog_each(const struct spill *log, rowlog_passes *passes, rowlog_take *take, void *ctx,
                     struct err *err) MUST_CHECK;
 
 #endif
