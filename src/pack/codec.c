@@ -144,6 +144,7 @@ static enum rc fast_pack(struct fast *fast, struct slice raw, unsigned char *out
 {
     static_assert(CODEC_PIECE_BYTES_MAX <= UINT32_MAX / 2, "ISA-L counts in 32 bits");
     struct isal_zstream *stream = &fast->stream;
+    memset(fast, 0, sizeof *fast); /* what it finds depends on what its tables held before */
     isal_deflate_stateless_init(stream);
     stream->level = 1;
     stream->level_buf = fast->level_buf;
