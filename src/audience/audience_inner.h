@@ -125,7 +125,8 @@ void audience_worker_release(struct worker *worker);
 /* A block on its way, and what became of its rows. */
 struct job {
     alignas(CACHE_LINES) struct csv_block block;
-    enum rc rc; /* of its reading or its rows */
+    enum rc rc;   /* of its reading or its rows */
+    bool is_late; /* places, by candidate, instead of a chunk */
     struct err err;
     uint64_t rows;
     uint64_t excluded[CAUSE_COUNT];
@@ -133,7 +134,6 @@ struct job {
     struct candidate *candidates;
     size_t candidates_count;
     size_t candidates_cap;
-    bool is_late;           /* places, by candidate, instead of a chunk */
     struct order_ref *refs; /* as many as candidates have room */
     struct order_chunk chunk;
 };
