@@ -375,7 +375,11 @@ static enum rc take_seed(void *ctx, size_t number, const struct audience_row *ro
     enum rc rc = audience->options.payload(audience->options.ctx, 0, row, out, err);
     if (rc == RC_OK && audience->options.seed_mode == SEEDS_SORTED) {
         select_key(audience, row->fields, &key);
-        rc = buf_ok(&key, err);
+        audience->seeds_bytes += key.len + out->len;
+        rc = audience->seeds_bytes <= AUDIENCE_SEED_BYTES_MAX
+                 ? buf_ok(&key, err)
+                 : err_set(err, RC_PERM, "seeds take more than %d bytes; shorten the file",
+                           AUDIENCE_SEED_BYTES_MAX);
         if (rc == RC_OK) {
             rc = buf_ok(out, err);
         }
@@ -476,6 +480,7 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
     } else if (excluded_fd >= 0) {
         write_excluded(&writing);
     }
+    late_read(audience); /* behind the helper, which looks into the file */
     spill_release(&audience->log);
     return rc != RC_OK || writing.rc == RC_OK ? rc
                                               : err_set(err, writing.rc, "%s", writing.err.text);

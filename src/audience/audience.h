@@ -107,7 +107,7 @@ struct audience_options {
     uint64_t rows;          /* expected in the file; 0: not given */
     uint64_t min;           /* records; 0: not given */
     uint64_t max;
-    size_t memory_bytes;      /* of the whole worker, of which this takes 60%; 0: 256 MiB */
+    size_t memory_bytes;      /* of the whole worker, of which this takes 85%; 0: 256 MiB */
     uint64_t late_from_bytes; /* recipients of a plain file that is this long, or longer, are read
                                  again as they are delivered, where that takes less memory, and
                                  payload is called then; 0: never */
@@ -122,11 +122,12 @@ struct audience_options {
 
     /*
      * payload - append to out what is ordered and delivered for this row. Called by several
-     * threads at once; `thread` is below AUDIENCE_THREADS_MAX. It is asked before it is known who
-     * is a duplicate or over the limit (late_from_bytes: once for each delivered row, by
-     * audience_each, row->line being 0): what is to be counted over delivered rows must travel in
-     * the payload. Anything but RC_OK ends the run, or the walk, with that, FILE:LINE put before
-     * the text. NULL: nothing is ordered or delivered, rows are only counted
+     * threads at once; `thread` is below AUDIENCE_THREADS_MAX. It is asked by audience_run, before
+     * it is known who is a duplicate or over the limit, or (late_from_bytes) by each audience_each,
+     * for who is delivered, while take is called for others; row->line may be 0 then. What is to be
+     * counted over delivered rows must travel in the payload. Anything but RC_OK ends the run, or
+     * the walk, with that, FILE:LINE put before the text. NULL: nothing is ordered or delivered,
+     * rows are only counted
      */
     enum rc (*payload)(void *ctx, unsigned thread, const struct audience_row *row, struct buf *out,
                        struct err *err);
@@ -179,10 +180,13 @@ enum rc audience_run(struct audience *audience, int excluded_fd, struct audience
 /* Takes payloads in their final order; anything but RC_OK ends the walk and is its result. */
 typedef enum rc audience_take(void *ctx, struct slice payload, bool is_seed, struct err *err);
 
-/* audience_each - deliver, after a run that was RC_OK; may be called again. take is called by the
- * calling thread alone.
- * RC_OK; what take or payload returned; RC_TEMP the disk is full; RC_IO the recipients, too, cannot
- * be read again or have changed; RC_NOMEM */
+/*
+ * audience_each - deliver, after a run that was RC_OK; may be called again. take is called by the
+ * calling thread alone
+ * Returns   RC_OK; what take or payload returned; RC_IO, also where the recipients cannot be read
+ *           again or have changed; RC_RANGE not to be done within memory_bytes; RC_TEMP the disk is
+ *           full; RC_NOMEM
+ */
 enum rc audience_each(const struct audience *audience, audience_take *take, void *ctx,
                       struct err *err) MUST_CHECK;
 

@@ -60,6 +60,7 @@ struct late {
     struct mapping *mapping; /* of the whole file; audience.recall looks there, too */
     struct places places;
     struct order_chunk seeds; /* those that are sorted among the recipients */
+    size_t rows_max;          /* more than were expected: memory is short */
     size_t pieces_at_once;    /* that are made, or wait to be delivered */
     size_t piece_bytes;       /* memory of each */
 };
@@ -94,6 +95,7 @@ struct audience {
     struct duplicates duplicates;
     struct order order; /* nothing is in it while late.is_on */
     struct late late;
+    size_t seeds_bytes; /* of the sorted ones, with their keys */
     struct outcome outcome;
     struct audience_counts counts;
 };
@@ -148,6 +150,9 @@ void select_columns(struct worker *worker, const struct csv_row *row, const stru
 /* select_key - the composite of the order columns of a row, appended to key */
 void select_key(const struct audience *audience, const struct slice *fields, struct buf *key);
 
+/* select_prefix - the first 8 bytes of what select_key makes, as order_prefix has them */
+uint64_t select_prefix(const struct audience *audience, const struct slice *fields);
+
 /* select_item - key and payload of a row as an item. What order_chunk_end and payload return */
 enum rc select_item(const struct worker *worker, struct order_chunk *chunk,
                     const struct audience_row *row, uint64_t sequence, struct err *err) MUST_CHECK;
@@ -178,7 +183,8 @@ void late_begin(struct audience *audience, const struct csv_block *first);
 enum rc late_add(struct audience *audience, struct worker *worker, const struct order_ref *refs,
                  size_t count, uint64_t base, struct err *err) MUST_CHECK;
 
-/* late_read - all rows are read: where they became items, nothing is kept of the file */
+/* late_read - nobody looks into the file before late_each: where rows became items, it is not
+ * mapped any more */
 void late_read(struct audience *audience);
 
 /* late_settle - who is in is known: cut the places into pieces. Results as late_add */

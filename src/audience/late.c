@@ -13,16 +13,16 @@
  */
 #include "audience/audience_inner.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 enum {
-    PIECES_EACH = 2,              /* for each thread: one is made, one waits */
-    PIECE_BYTES_MIN = 256 * 1024, /* less memory for a piece: no piece at all */
-    OTHER_BYTES_EACH = 32,        /* of a row: its sighting, and its record in the log */
-    ALIKE_SAMPLES = 64,           /* of a block's keys */
-    ROOM_FOR_SURPRISE = 8         /* an eighth more rows than the first block promises */
+    PIECES_EACH = 2,               /* for each thread: one is made, one waits */
+    PIECE_BYTES_MIN = 1024 * 1024, /* less memory for a piece: no piece at all */
+    THREAD_BYTES = 1024 * 1024,    /* of rows read again, their index, and the items in work */
+    OTHER_BYTES_EACH = 32,         /* of a row: its sighting, and its record in the log */
+    ALIKE_SAMPLES = 64,            /* of a block's keys */
+    ROOM_FOR_SURPRISE = 8          /* an eighth more rows than the first block promises */
 };
 
 enum piece_state { PIECE_FREE, PIECE_BUSY, PIECE_READY };
@@ -86,11 +86,13 @@ void late_begin(struct audience *audience, const struct csv_block *first)
     }
     size_t rows = rows_expected(bytes, first);
     size_t places = rows * sizeof(struct order_ref);
+    size_t used = places + audience->threads * (size_t)THREAD_BYTES;
+    late->rows_max = rows;
     late->pieces_at_once = (size_t)PIECES_EACH * audience->threads;
     if (places > shares->order / 2 || 2 * places + rows * OTHER_BYTES_EACH >= room - bytes) {
         return;
     }
-    late->piece_bytes = (room - bytes - places) / late->pieces_at_once;
+    late->piece_bytes = used > room - bytes ? 0 : (room - bytes - used) / late->pieces_at_once;
     if (late->piece_bytes < PIECE_BYTES_MIN ||
         mapping_open(options->fd, bytes, &late->mapping, NULL) != RC_OK) {
         return;
@@ -163,11 +165,10 @@ enum rc late_add(struct audience *audience, struct worker *worker, const struct 
 {
     struct late *late = &audience->late;
     struct places *places = &late->places;
-    size_t bytes = (places->count + count) * 2 * sizeof *refs;
     bool is_on = atomic_load(&late->is_on);
     enum rc rc = RC_OK;
 
-    if (is_on && (bytes > audience->shares.order ||
+    if (is_on && (places->count + count > late->rows_max ||
                   (places->is_sorted && places->count == 0 && is_alike(refs, count)))) {
         rc = give_up(audience, worker, err);
         is_on = false;
@@ -193,7 +194,6 @@ enum rc late_settle(struct audience *audience, struct err *err)
         rc = audience_worker_init(&worker, audience, 0) ? give_up(audience, &worker, err)
                                                         : no_memory(err);
         audience_worker_release(&worker);
-        drop_mapping(audience);
     }
     return rc;
 }

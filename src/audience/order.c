@@ -308,7 +308,7 @@ enum rc order_keep_chunk(struct order *order, struct order_chunk *chunk, uint64_
     }
     note_items(order, chunk, bytes->ptr, base);
     order->slabs[order->slabs_count++] = (struct order_slab){bytes->ptr, bytes->len, bytes->cap};
-    order->used_bytes += bytes->len;
+    order->used_bytes += bytes->cap;
     *bytes = (struct buf){free_one.bytes, 0, free_one.cap, false};
     chunk->count = 0;
     return RC_OK;

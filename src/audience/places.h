@@ -35,7 +35,7 @@ static inline size_t place_len(uint64_t place)
 /* Zero-initialised is empty. */
 struct places {
     bool is_sorted;
-    struct order_ref *refs; /* by candidate; behind places_finish by pieces */
+    struct order_ref *refs; /* by candidate; behind places_cut by pieces */
     size_t count;
     size_t cap;
     struct order_ranges ranges; /* is_sorted: the pieces */
@@ -50,9 +50,9 @@ enum rc places_add(struct places *places, const struct order_ref *refs, size_t c
 /*
  * places_cut - choose the pieces, and leave out who is not in
  *
- * *out_is_uneven   one piece would hold most of all: nothing was changed
+ * *out_is_uneven   one piece would hold more than an eighth of all, and many: nothing was changed
  * Returns          RC_OK; RC_NOMEM
- * Memory           as much again as the candidates take, until it returns
+ * Memory           as much again as sorted candidates take and a byte each, until it returns
  */
 enum rc places_cut(struct places *places, const struct outcome *outcome, unsigned threads,
                    bool *out_is_uneven, struct err *err) MUST_CHECK;

@@ -95,7 +95,7 @@ enum rc recall_row(struct recall *recall, const struct recall_plan *plan, uint64
     }
     recall->row = csv_row_at(&block, &recall->index, 0);
     if (recall->row.fault != CSV_SOUND || recall->row.columns != plan->columns ||
-        recall->row.end != len) {
+        recall->row.end != len || !csv_block_is_clean(&block)) {
         return changed(err);
     }
     return RC_OK;

@@ -2,8 +2,9 @@
  * reread - rows read again by their places, and made into what is delivered
  *
  * Rows are copied out of the mapping before anything is decided by them: as many as fit into a
- * block, which is then scanned like any other. A row that is no longer one is told, never taken for
- * another.
+ * block, which is then scanned like any other. A row that has not its place, its form and the
+ * beginning of its key any more is told. (What is as long and has as many fields is not known from
+ * what was there: the file is the delivery's own, which nobody else may write.)
  */
 #include "audience/audience_inner.h"
 
@@ -103,7 +104,7 @@ static enum rc make_items(struct worker *worker, const struct order_ref *refs, s
     if (!csv_scan(CSV_BEST, block.bytes, block.len, audience->delimiter, &worker->index)) {
         return no_memory(err);
     }
-    if (worker->index.rows_count != count) {
+    if (worker->index.rows_count != count || !csv_block_is_clean(&block)) {
         return changed(err);
     }
     for (size_t i = 0; i < count; i++) {
@@ -118,6 +119,9 @@ static enum rc make_items(struct worker *worker, const struct order_ref *refs, s
             return no_memory(err);
         }
         select_columns(worker, &row, &audience->second);
+        if (select_prefix(audience, worker->fields) != refs[i].prefix) {
+            return changed(err);
+        }
         struct audience_row here = {worker->fields, audience->columns, 0, false,
                                     audience->delimiter};
         enum rc rc = select_item(worker, chunk, &here, i, err);

@@ -53,9 +53,11 @@ typedef bool rowlog_passes(const void *ctx, uint64_t candidate);
 
 /*
  * rowlog_each - all records in order
- * passes    candidates that are not to be taken; NULL: all are. They are mostly nearly all, and
- * cost little where the log has their places alone Returns   RC_OK; what take returned; RC_IO;
- * RC_NOMEM
+ *
+ * passes    candidates that are not to be taken (mostly nearly all: they cost little where the log
+ *           has their places alone); NULL: all are taken
+ *
+ * Returns   RC_OK; what take returned; RC_IO; RC_NOMEM
  */
 enum rc rowlog_each(const struct spill *log, rowlog_passes *passes, rowlog_take *take, void *ctx,
                     struct err *err) MUST_CHECK;

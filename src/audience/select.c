@@ -144,8 +144,7 @@ enum rc select_item(const struct worker *worker, struct order_chunk *chunk,
     return rc == RC_OK ? order_chunk_end(chunk, at, key_len, sequence, err) : rc;
 }
 
-/* The first 8 bytes of what select_key makes, as order_prefix has them. */
-static uint64_t first_of_key(const struct audience *audience, const struct slice *fields)
+uint64_t select_prefix(const struct audience *audience, const struct slice *fields)
 {
     uint64_t prefix = 0;
     int bits = 64;
@@ -252,7 +251,7 @@ static enum rc add_candidate(struct worker *worker, struct job *job, const struc
         return rc;
     }
     if (job->is_late) {
-        job->refs[candidate].prefix = first_of_key(audience, worker->fields);
+        job->refs[candidate].prefix = select_prefix(audience, worker->fields);
         job->refs[candidate].place = place_of(job->block.at + row->start, row->end - row->start);
         return RC_OK;
     }

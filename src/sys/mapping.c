@@ -1,8 +1,9 @@
 /*
  * mapping - a file's bytes as memory, to be read, which cannot end the process
  *
- * Contract in the header. The handler looks the address up among the open mappings. It calls mmap,
- * which POSIX does not list for handlers; on Linux it is a system call and nothing else.
+ * Contract in the header. The handler looks the address up in a table of the open mappings. It
+ * calls mmap, which POSIX does not list for handlers; on Linux it is a system call and nothing
+ * else.
  */
 #include "sys/mapping.h"
 
@@ -10,25 +11,26 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* In a table that stays: the handler may look at any of them at any time. */
 struct mapping {
-    char *bytes;
+    char *_Atomic bytes; /* NULL: none */
     size_t len;
+    atomic_bool is_taken;
     atomic_bool is_broken;
 };
 
-static struct mapping *_Atomic open_mappings[MAPPINGS_MAX];
+static struct mapping table[MAPPINGS_MAX];
 
 static struct mapping *mapping_at(uintptr_t address)
 {
     for (size_t i = 0; i < MAPPINGS_MAX; i++) {
-        struct mapping *mapping = atomic_load(&open_mappings[i]);
-        if (mapping != NULL && address - (uintptr_t)mapping->bytes < mapping->len) {
-            return mapping;
+        uintptr_t at = (uintptr_t)atomic_load(&table[i].bytes);
+        if (at != 0 && address - at < table[i].len) {
+            return &table[i];
         }
     }
     return NULL;
@@ -40,14 +42,18 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     int saved = errno;
     uintptr_t address = (uintptr_t)info->si_addr;
     uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
-    struct mapping *mapping = mapping_at(address);
+    bool is_fault = info->si_code > 0; /* else somebody sent it */
+    struct mapping *mapping = is_fault ? mapping_at(address) : NULL;
     (void)context;
     if (mapping != NULL) { /* first: another thread may read the zeros before this one goes on */
         atomic_store(&mapping->is_broken, true);
     }
     if (mapping == NULL || mmap((char *)info->si_addr - address % page_bytes, page_bytes, PROT_READ,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
-        (void)signal(number, SIG_DFL); /* it comes again, and ends the process */
+        (void)signal(number, SIG_DFL);
+        if (!is_fault) {
+            (void)raise(number); /* a fault comes again by itself */
+        }
     }
     errno = saved;
 }
@@ -60,35 +66,32 @@ static void take_signal(void)
     (void)sigaction(SIGBUS, &action, NULL);
 }
 
-static bool note(struct mapping *mapping)
+static struct mapping *take_free(void)
 {
     for (size_t i = 0; i < MAPPINGS_MAX; i++) {
-        struct mapping *none = NULL;
-        if (atomic_compare_exchange_strong(&open_mappings[i], &none, mapping)) {
-            return true;
+        bool none = false;
+        if (atomic_compare_exchange_strong(&table[i].is_taken, &none, true)) {
+            return &table[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 enum rc mapping_open(int fd, size_t len, struct mapping **out, struct err *err)
 {
-    struct mapping *mapping = calloc(1, sizeof *mapping);
+    struct mapping *mapping = take_free();
     if (mapping == NULL) {
-        return err_set(err, RC_NOMEM, "no memory");
+        return err_set(err, RC_RANGE, "more than %d files are mapped", MAPPINGS_MAX);
     }
     take_signal();
     void *bytes = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED) {
-        free(mapping);
+        atomic_store(&mapping->is_taken, false);
         return err_set(err, RC_IO, "a file cannot be mapped: %s", strerror(errno));
     }
-    mapping->bytes = bytes;
     mapping->len = len;
-    if (!note(mapping)) {
-        mapping_free(mapping);
-        return err_set(err, RC_RANGE, "more than %d files are mapped", MAPPINGS_MAX);
-    }
+    atomic_store(&mapping->is_broken, false);
+    atomic_store(&mapping->bytes, (char *)bytes);
     *out = mapping;
     return RC_OK;
 }
@@ -98,17 +101,14 @@ void mapping_free(struct mapping *mapping)
     if (mapping == NULL) {
         return;
     }
-    for (size_t i = 0; i < MAPPINGS_MAX; i++) {
-        struct mapping *here = mapping;
-        (void)atomic_compare_exchange_strong(&open_mappings[i], &here, NULL);
-    }
-    (void)munmap(mapping->bytes, mapping->len);
-    free(mapping);
+    char *bytes = atomic_exchange(&mapping->bytes, NULL);
+    (void)munmap(bytes, mapping->len);
+    atomic_store(&mapping->is_taken, false);
 }
 
 const char *mapping_bytes(const struct mapping *mapping)
 {
-    return mapping->bytes;
+    return atomic_load(&mapping->bytes);
 }
 
 bool mapping_is_broken(const struct mapping *mapping)
@@ -118,5 +118,5 @@ bool mapping_is_broken(const struct mapping *mapping)
 
 void mapping_forget(const struct mapping *mapping)
 {
-    (void)madvise(mapping->bytes, mapping->len, MADV_DONTNEED);
+    (void)madvise(atomic_load(&mapping->bytes), mapping->len, MADV_DONTNEED);
 }

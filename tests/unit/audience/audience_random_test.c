@@ -342,7 +342,7 @@ static void compare_cases(uint64_t seed, int rounds, size_t rows)
         run_case(&c, "recipients.csv", 8, 1, 0);
         run_case(&c, "recipients.csv", 1, 0, 1);
         run_case(&c, "recipients.csv", 3, 0, 1);
-        run_case(&c, "recipients.csv", 8, (size_t)16 << 20, 1);
+        run_case(&c, "recipients.csv", 8, (size_t)32 << 20, 1);
         run_case(&c, "recipients.gz", 2, 0, 1);
         run_case(&c, "recipients.gz", 8, 1, 0);
         folder_remove(c.folder);

@@ -142,16 +142,20 @@ static void late__seeds__stand_where_they_would(void **state)
 static void late__piece_beyond_its_memory__goes_to_disk(void **state)
 {
     (void)state;
-    struct buf rows = random_rows(40000, 60);
-    expect_same(
-        &(struct variant){.rows = &rows, .order_count = 2, .memory_bytes = (size_t)14 << 20});
+    enum { MEMORY = 42 << 20 };
+    struct buf rows = BUF_EMPTY;
+    buf_add_text(&rows, "id,name,city,note\n");
+    for (int i = 0; i < 40000; i++) {
+        buf_add_format(&rows, "K%d,%d,Lille,%0240d\n", i, i * 7919 % 39989 + 1000000, i);
+    }
+    expect_same(&(struct variant){.rows = &rows, .order_count = 2, .memory_bytes = MEMORY});
     struct small small;
     small_init(&small, buf_text(&rows));
     small.options.threads = 8;
     small.options.late_from_bytes = 1;
     small.options.order = NAME_CITY;
     small.options.order_count = 2;
-    small.options.memory_bytes = (size_t)14 << 20;
+    small.options.memory_bytes = MEMORY;
     small.options.spill_fd = -1;
     assert_int_equal(small_run(&small), RC_RANGE);
     assert_contains(small.err.text, "no directory for temporary data; give more memory");
@@ -180,10 +184,12 @@ static void late__most_in_one_piece__are_kept(void **state)
     for (int i = 0; i < 20000; i++) {
         buf_add_format(&rows, "K%d,%d,Lille\n", i, i * 7919 % 1000);
     }
-    for (int i = 20000; i < 100000; i++) {
-        buf_add_format(&rows, "K%d,the same name%d,Lille\n", i, i * 7919 % 100);
+    for (int i = 20000; i < 130000; i++) {
+        buf_add_format(&rows, "K%d,the same name%d,Lille %d\n", i, i * 7919 % 100, i % 90000);
     }
     expect_same(&(struct variant){.rows = &rows, .order_count = 2, .is_kept = true});
+    expect_same(&(struct variant){
+        .rows = &rows, .order_count = 1, .dedupe_count = 2, .limit = 80000, .is_kept = true});
     buf_release(&rows);
 }
 
@@ -354,6 +360,31 @@ static void late__row_that_changed_its_shape__is_no_other_row(void **state)
     buf_release(&rows);
 }
 
+/* The rest of the last page is there, and holds zeros: nobody is told of them. */
+static void late__file_that_lost_its_last_bytes__cannot_be_read_again(void **state)
+{
+    (void)state;
+    struct buf rows = random_rows(30000, 10);
+    buf_add_text(&rows, "Z,zzzz,Lille,1234567\n");
+    struct opened opened;
+    open_late(&opened, &rows, 1);
+    assert_int_equal(ftruncate(opened.small.fds[0], (off_t)rows.len - 4), 0);
+    expect_unreadable(&opened, "the recipients changed while they were read");
+    buf_release(&rows);
+}
+
+static void late__row_with_another_key__is_no_such_row(void **state)
+{
+    (void)state;
+    struct buf rows = random_rows(30000, 10);
+    struct opened opened;
+    open_late(&opened, &rows, 1);
+    off_t at = strstr(buf_text(&rows), "\nK12345,") + 8 - buf_text(&rows);
+    assert_int_equal(pwrite(opened.small.fds[0], "##", 2, at), 2);
+    expect_unreadable(&opened, "the recipients changed while they were read");
+    buf_release(&rows);
+}
+
 /* As many rows as before, with as many fields; but they begin and end elsewhere. */
 static void late__rows_that_moved__are_no_other_rows(void **state)
 {
@@ -389,6 +420,8 @@ int main(void)
         cmocka_unit_test(audience_each__take_that_fails_among_pieces__is_the_result),
         cmocka_unit_test(late__file_that_became_shorter__cannot_be_read_again),
         cmocka_unit_test(late__row_that_changed_its_shape__is_no_other_row),
+        cmocka_unit_test(late__file_that_lost_its_last_bytes__cannot_be_read_again),
+        cmocka_unit_test(late__row_with_another_key__is_no_such_row),
         cmocka_unit_test(late__rows_that_moved__are_no_other_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
