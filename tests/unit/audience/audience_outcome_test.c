@@ -163,6 +163,28 @@ static void audience_run__seeds_past_their_limit__are_refused(void **state)
     buf_release(&seeds);
 }
 
+/* Of all modes alike: in the way in which the recipients are kept, and where they are read again.
+ */
+static void audience_run__seeds_of_too_many_bytes__are_refused(void **state)
+{
+    (void)state;
+    struct buf seeds = BUF_EMPTY;
+    buf_add_text(&seeds, "id,v\n");
+    for (int i = 0; i < 20; i++) {
+        buf_add_format(&seeds, "S%d,%01000000d\n", i, i);
+    }
+    for (int mode = SEEDS_SORTED; mode <= SEEDS_RANDOM; mode++) {
+        for (uint64_t from = 0; from <= 1; from++) {
+            struct small small;
+            small_init(&small, "id,v\n1,a\n");
+            small_seeds(&small, buf_text(&seeds), (enum audience_seed_mode)mode);
+            small.options.late_from_bytes = from;
+            small_refused(&small, "seeds.csv:18: seeds take more than 16777216 bytes");
+        }
+    }
+    buf_release(&seeds);
+}
+
 /* The column is unquoted for where, and again for the payload: room for one row each time. */
 static void audience_run__long_row_of_doubled_quotes__is_read_twice(void **state)
 {
@@ -328,6 +350,7 @@ int main(void)
         cmocka_unit_test(audience_each__four_seed_modes__place_seeds),
         cmocka_unit_test(audience_each__random_seeds__are_spread_and_repeatable),
         cmocka_unit_test(audience_run__seeds_past_their_limit__are_refused),
+        cmocka_unit_test(audience_run__seeds_of_too_many_bytes__are_refused),
         cmocka_unit_test(audience_run__long_row_of_doubled_quotes__is_read_twice),
         cmocka_unit_test(audience_run__nobody_and_nothing__is_well),
         cmocka_unit_test(audience_run__counting_only__gives_the_same_counts),
