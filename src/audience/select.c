@@ -147,22 +147,21 @@ enum rc select_item(const struct worker *worker, struct order_chunk *chunk,
 uint64_t select_prefix(const struct audience *audience, const struct slice *fields)
 {
     uint64_t prefix = 0;
-    int bits = 64;
+    unsigned filled = 0; /* bytes of it */
 
-    for (size_t i = 0; i < audience->options.order_count && bits > 0; i++) {
+    for (size_t i = 0; i < audience->options.order_count && filled < sizeof prefix; i++) {
         const struct order_column *column = &audience->order_columns[i];
         struct slice field = fields[column->column];
         unsigned char mask = column->is_descending ? 0xFF : 0;
-        for (size_t at = 0; at < field.len && bits > 0; at++) {
-            bits -= 8;
-            prefix |= (uint64_t)((unsigned char)field.ptr[at] ^ mask) << bits;
+        for (size_t at = 0; at < field.len && filled < sizeof prefix; at++, filled++) {
+            prefix = prefix << 8 | (uint64_t)((unsigned char)field.ptr[at] ^ mask);
         }
-        if (bits > 0) {
-            bits -= 8;
-            prefix |= (uint64_t)mask << bits;
+        if (filled < sizeof prefix) {
+            prefix = prefix << 8 | mask;
+            filled++;
         }
     }
-    return prefix;
+    return filled == 0 ? 0 : prefix << 8 * (sizeof prefix - filled);
 }
 
 /* The fields of dedupe in one: what is compared where hashes are equal. */
