@@ -1,6 +1,5 @@
 /*
- * codec - zstd's levels: each comes back, and what zstd_rows is not made for is zstd's own; and no
- * block depends on those before it
+ * codec - zstd's levels: each comes back, and what zstd_rows is not made for is zstd's own
  */
 #include "unit/pack/archive_support.h"
 #include "unit/pack/rows_support.h"
@@ -10,28 +9,15 @@
 
 #include <zstd.h>
 
-static struct codec *open_codec(enum codec_kind kind, int level)
+static struct buf pack(int level, struct slice raw)
 {
     struct err err = {""};
     struct codec *codec = NULL;
-    assert_ok(codec_open(kind, level, &codec, &err), &err);
-    return codec;
-}
-
-static struct buf pack_by(struct codec *codec, enum codec_kind kind, struct slice raw)
-{
-    struct err err = {""};
     struct buf out = BUF_EMPTY;
-    size_t room = codec_bound(kind, raw.len);
+    size_t room = codec_bound(CODEC_ZSTD, raw.len);
+    assert_ok(codec_open(CODEC_ZSTD, level, &codec, &err), &err);
     assert_true(buf_reserve(&out, room));
     assert_ok(codec_pack(codec, raw, 0, (unsigned char *)out.ptr, room, &out.len, &err), &err);
-    return out;
-}
-
-static struct buf pack(int level, struct slice raw)
-{
-    struct codec *codec = open_codec(CODEC_ZSTD, level);
-    struct buf out = pack_by(codec, CODEC_ZSTD, raw);
     codec_free(codec);
     return out;
 }
@@ -110,47 +96,12 @@ static void codec_pack__no_rows_for_zstd__are_zstds_own(void **state)
     buf_release(&raw);
 }
 
-/* Which thread packs a block, and what it packed before, is chance: the archive must not show it.
- */
-static void codec_pack__a_block_behind_others__is_the_same(void **state)
-{
-    (void)state;
-    enum { BEFORE = 262144, SMALL = 876 };
-    struct buf raw = BUF_EMPTY;
-    add_rows(&raw, 30000, 1);
-    for (int level = CODEC_LEVEL_MIN; level <= CODEC_LEVEL_MAX; level++) {
-        for (int kind = 0; kind < 2; kind++) {
-            enum codec_kind of = kind == 0 ? CODEC_DEFLATE : CODEC_ZSTD;
-            struct codec *fresh = open_codec(of, level);
-            struct codec *used = open_codec(of, level);
-            size_t end = level == CODEC_LEVEL_MIN ? raw.len : 20 * (size_t)SMALL;
-            for (size_t at = 0; at + SMALL <= end; at += SMALL) {
-                struct slice block = {raw.ptr + at, SMALL};
-                if (at % (100 * (size_t)SMALL) == 0) {
-                    struct slice other = {raw.ptr + raw.len - BEFORE - at / 2, BEFORE};
-                    struct buf before = pack_by(used, of, other);
-                    buf_release(&before);
-                }
-                struct buf want = pack_by(fresh, of, block);
-                struct buf got = pack_by(used, of, block);
-                assert_true(slice_equal(buf_slice(&got), buf_slice(&want)));
-                buf_release(&want);
-                buf_release(&got);
-            }
-            codec_free(used);
-            codec_free(fresh);
-        }
-    }
-    buf_release(&raw);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codec_pack__zstd_at_each_level__comes_back),
         cmocka_unit_test(codec_pack__rows_for_zstd__are_searched_by_zstd_rows_from_4_to_6),
         cmocka_unit_test(codec_pack__no_rows_for_zstd__are_zstds_own),
-        cmocka_unit_test(codec_pack__a_block_behind_others__is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
