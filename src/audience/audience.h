@@ -30,7 +30,7 @@ enum {
     AUDIENCE_THREADS_MAX = 32,
     AUDIENCE_LATE_BYTES = 4 * 1024 * 1024, /* late_from_bytes that is worth it */
     AUDIENCE_SEEDS_MAX = 10000,
-    AUDIENCE_SEED_BYTES_MAX = 16 * 1024 * 1024 /* payloads of all seeds */
+    AUDIENCE_SEED_BYTES_MAX = 16 * 1024 * 1024 /* payloads of all seeds; sorted: keys too */
 };
 
 /* In the order in which they are looked for. */
