@@ -202,10 +202,23 @@ class House:
                                           ("done", "done")) if (self.spool / path / id).exists()]
 
     def where(self, id):
-        for path in ("pending", "extract", "outbox/deliveries", "done"):
-            if (self.spool / path / id).exists():
-                return self.spool / path / id
+        for _ in range(2):  # one look goes past what is moved back meanwhile
+            for path in ("pending", "extract", "outbox/deliveries", "done"):
+                if (self.spool / path / id).exists():
+                    return self.spool / path / id
         raise AssertionError(f"{id} stands nowhere; refused: {self.refused()}")
+
+    def read(self, id, name):
+        """Bytes of a delivery's file; the delivery may be on its way to the next place."""
+        try:
+            place = os.open(self.where(id), os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return self.read(id, name)
+        try:
+            with open(name, "rb", opener=lambda path, flags: os.open(path, flags, dir_fd=place)) as file:
+                return file.read()
+        finally:
+            os.close(place)
 
     def pickup(self, provider="nord-routage"):
         folder = self.spool / "outbox/routers" / provider / "pickup"
@@ -215,7 +228,7 @@ class House:
         return {p.name.removesuffix(".reason"): p.read_text() for p in (self.spool / "refused").glob("*.reason")}
 
     def journal(self, id):
-        return (self.where(id) / "journal").read_text()
+        return self.read(id, "journal").decode()
 
     def log(self):
         return self.stderr_file.read_text() if self.stderr_file.exists() else ""

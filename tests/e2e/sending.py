@@ -158,8 +158,10 @@ class Case(relay.Case):
         made.drop(id, files(count, **columns), conf=conf(target, more, confirm))
 
     def progress(self, made, id="a"):
-        path = made.where(id) / "progress"
-        return Progress(path.read_bytes() if path.exists() else b"")
+        try:
+            return Progress(made.read(id, "progress"))
+        except FileNotFoundError:
+            return Progress(b"")
 
     def until_state(self, made, *states, id="a", timeout=None):
         """A place that is not the state's yet is waited for, too: the line comes first."""
