@@ -250,8 +250,8 @@ static uint64_t unguessable(const void *where)
 static enum rc open_all(struct audience *audience, struct err *err)
 {
     const struct audience_options *options = &audience->options;
-    enum rc rc =
-        csv_cursor_open(options->fd, options->name, audience->delimiter, &audience->cursor, err);
+    enum rc rc = csv_cursor_open_tee(options->fd, options->tee, options->name, audience->delimiter,
+                                     &audience->cursor, err);
 
     if (rc == RC_OK) {
         csv_cursor_names(audience->cursor, &audience->columns);

@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "sys/tee.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -86,6 +87,8 @@ struct audience_progress {
 
 struct audience_options {
     int fd; /* recipients, as they are or packed with gzip or zstd; borrowed like all below */
+    struct tee *tee; /* the copy of them that fd is of is written while they are read; NULL: fd has
+                        them all */
     const char *name;
     char delimiter; /* of every file here; 0: a comma */
     const char *key;

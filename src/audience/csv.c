@@ -32,8 +32,8 @@ static enum rc no_memory(struct err *err)
     return RC_NOMEM; /* stated for analysers, which do not see what err_set returns */
 }
 
-enum rc csv_reader_open(int fd, const char *name, char delimiter, struct csv_reader **out,
-                        struct err *err)
+enum rc csv_reader_open(int fd, struct tee *tee, const char *name, char delimiter,
+                        struct csv_reader **out, struct err *err)
 {
     if (delimiter == '"' || delimiter == '\n' || delimiter == '\r' || delimiter == '\0' ||
         (unsigned char)delimiter >= 0x80) {
@@ -48,7 +48,7 @@ enum rc csv_reader_open(int fd, const char *name, char delimiter, struct csv_rea
     reader->delimiter = delimiter;
     reader->first_line = 1;
     reader->split.state = CSV_START;
-    enum rc rc = source_open(fd, &reader->source, err);
+    enum rc rc = source_open(fd, tee, &reader->source, err);
     if (rc != RC_OK) {
         free(reader);
         return err_add(err, rc, "%s", name);

@@ -16,6 +16,7 @@
 #include "audience/csv_scan.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "sys/tee.h"
 
 enum {
     CSV_BLOCK_BYTES = 256 * 1024,        /* read at a time: block and index stay in an L2 cache */
@@ -39,13 +40,13 @@ struct csv_reader;
 
 /*
  * csv_reader_open - begin to read a CSV file
- * fd         borrowed, open until csv_reader_free
+ * fd, tee    as source_open: borrowed until csv_reader_free
  * name       for error texts; borrowed
  * Returns    RC_OK; RC_PERM ("NAME: ...") it cannot be read as bytes, or the delimiter cannot be
  * one; RC_IO; RC_NOMEM
  */
-enum rc csv_reader_open(int fd, const char *name, char delimiter, struct csv_reader **out,
-                        struct err *err) MUST_CHECK;
+enum rc csv_reader_open(int fd, struct tee *tee, const char *name, char delimiter,
+                        struct csv_reader **out, struct err *err) MUST_CHECK;
 
 /*
  * csv_reader_next - the next block of whole rows, at least one

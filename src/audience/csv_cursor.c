@@ -119,6 +119,12 @@ static enum rc read_header(struct csv_cursor *cursor, struct err *err)
 enum rc csv_cursor_open(int fd, const char *name, char delimiter, struct csv_cursor **out,
                         struct err *err)
 {
+    return csv_cursor_open_tee(fd, NULL, name, delimiter, out, err);
+}
+
+enum rc csv_cursor_open_tee(int fd, struct tee *tee, const char *name, char delimiter,
+                            struct csv_cursor **out, struct err *err)
+{
     struct csv_cursor *cursor = calloc(1, sizeof *cursor);
     if (cursor == NULL) {
         return no_memory(err);
@@ -128,7 +134,7 @@ enum rc csv_cursor_open(int fd, const char *name, char delimiter, struct csv_cur
     cursor->index = CSV_INDEX_EMPTY;
     cursor->arena = ARENA_EMPTY;
     cursor->scratch = BUF_EMPTY;
-    enum rc rc = csv_reader_open(fd, name, delimiter, &cursor->reader, err);
+    enum rc rc = csv_reader_open(fd, tee, name, delimiter, &cursor->reader, err);
     if (rc == RC_OK) {
         rc = read_header(cursor, err);
     }

@@ -28,6 +28,10 @@ struct csv_record {
 enum rc csv_cursor_open(int fd, const char *name, char delimiter, struct csv_cursor **out,
                         struct err *err) MUST_CHECK;
 
+/* csv_cursor_open_tee - csv_cursor_open of a file that is copied as it is read (source_open) */
+enum rc csv_cursor_open_tee(int fd, struct tee *tee, const char *name, char delimiter,
+                            struct csv_cursor **out, struct err *err) MUST_CHECK;
+
 /* csv_cursor_names - the header; borrowed from the cursor */
 const char *const *csv_cursor_names(const struct csv_cursor *cursor, size_t *out_count);
 

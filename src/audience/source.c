@@ -21,6 +21,7 @@ enum packing { PLAIN, GZIP, ZSTD };
 
 struct source {
     int fd;
+    struct tee *tee; /* NULL */
     bool is_regular;
     bool is_raw_end;    /* the descriptor has no more bytes */
     bool is_frame_open; /* inside a gzip member or zstd frame */
@@ -40,6 +41,17 @@ struct source {
     ZSTD_DCtx *zstd;
 };
 
+static enum rc teed_read(struct source *source, unsigned char *out, size_t cap, size_t *out_got,
+                         struct err *err)
+{
+    size_t got = 0;
+    enum rc rc = tee_read(source->tee, out, cap, &got, err);
+    source->is_raw_end = rc == RC_OK && got < cap;
+    source->at += got;
+    *out_got += got;
+    return rc;
+}
+
 static enum rc raw_read(struct source *source, unsigned char *out, size_t cap, size_t *out_got,
                         struct err *err)
 {
@@ -47,6 +59,10 @@ static enum rc raw_read(struct source *source, unsigned char *out, size_t cap, s
 
     while (len < cap && source->head_at < source->head_len) {
         out[len++] = source->head[source->head_at++];
+    }
+    if (source->tee != NULL) {
+        *out_got = len;
+        return source->is_raw_end ? RC_OK : teed_read(source, out + len, cap - len, out_got, err);
     }
     while (len < cap && !source->is_raw_end) {
         ssize_t got = source->is_regular
@@ -104,7 +120,7 @@ static enum rc prepare(struct source *source, struct err *err)
     return RC_OK;
 }
 
-enum rc source_open(int fd, struct source **out, struct err *err)
+enum rc source_open(int fd, struct tee *tee, struct source **out, struct err *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -118,10 +134,11 @@ enum rc source_open(int fd, struct source **out, struct err *err)
         return err_set(err, RC_NOMEM, "no memory");
     }
     source->fd = fd;
+    source->tee = tee;
     source->is_regular = S_ISREG(st.st_mode);
-    source->total = source->is_regular ? (uint64_t)st.st_size : 0;
+    source->total = !source->is_regular ? 0 : tee != NULL ? tee->size : (uint64_t)st.st_size;
     if (source->is_regular) {
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+        (void)posix_fadvise(tee != NULL ? tee->in : fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     }
     size_t got = 0;
     enum rc rc = raw_read(source, source->head, MAGIC_BYTES, &got, err);

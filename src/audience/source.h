@@ -9,6 +9,7 @@
 #define POSTROOM_AUDIENCE_SOURCE_H
 
 #include "base/err.h"
+#include "sys/tee.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,15 +29,16 @@ struct source;
 /*
  * source_open - begin to read
  * fd        borrowed; must stay open until source_free
+ * tee       read from it instead, as fd is the copy that it writes; borrowed; NULL
  * Returns   RC_OK; RC_PERM not something that can be read as bytes; RC_IO; RC_NOMEM. Texts name the
  *           fault alone: the caller adds file and line
  */
-enum rc source_open(int fd, struct source **out, struct err *err) MUST_CHECK;
+enum rc source_open(int fd, struct tee *tee, struct source **out, struct err *err) MUST_CHECK;
 
 /*
  * source_read - fill out with up to cap plain bytes; *out_got is less than cap only at the end
  * Returns   RC_OK; RC_PERM damaged, cut short, followed by other bytes, unpacking past the ratio or
- *           needing too large a window; RC_IO a read fault; RC_NOMEM
+ *           needing too large a window; RC_IO a read fault; RC_NOMEM; what tee_read returns
  */
 enum rc source_read(struct source *source, char *out, size_t cap, size_t *out_got,
                     struct err *err) MUST_CHECK;

@@ -48,63 +48,97 @@ bool take_is_same_file(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Copies the bytes; the file must be the same before and after. */
-static enum rc copy_bytes(const struct drop_file *file, int out, uint64_t max_bytes,
-                          uint64_t *out_bytes, struct err *err)
+static enum rc still_changing(const char *name, struct err *err)
 {
-    struct stat before;
-    struct stat after;
-    /* The offset may be shared with the process that opened it. */
-    if (lseek(file->fd, 0, SEEK_SET) != 0 || fstat(file->fd, &before) != 0) {
+    return err_set(err, RC_TEMP, "%s: is still changing", name);
+}
+
+/* No further than its size: who adds to it faster than we copy would keep us for ever. */
+static enum rc begin_copy(const struct drop_file *file, int dst, uint64_t max_bytes,
+                          struct take_copy *copy, struct err *err)
+{
+    *copy = TAKE_COPY_NONE;
+    if (fstat(file->fd, &copy->before) != 0) {
         return sys_err(err, errno, "%s", file->name);
     }
-    uint64_t size = before.st_size < 0 ? 0 : (uint64_t)before.st_size;
+    uint64_t size = copy->before.st_size < 0 ? 0 : (uint64_t)copy->before.st_size;
     if (size > max_bytes) {
         return err_set(err, RC_RANGE,
                        "all files together are larger than allowed; split the delivery");
     }
-    /* No further than its size: who adds to it faster than we copy would keep us for ever. */
-    enum rc rc = fs_copy_fd(file->fd, out, size, NULL, out_bytes, err);
-    if (rc == RC_RANGE) {
-        return err_set(err, RC_TEMP, "%s: is still changing", file->name);
-    }
+    enum rc rc = fs_create(dst, file->name, take_mode(file->name), &copy->out, err);
+    rc = rc == RC_OK ? tee_open(&copy->tee, file->fd, copy->out, size, err) : rc;
     if (rc != RC_OK) {
+        fs_drop(&copy->out);
         return err_add(err, rc, "%s", file->name);
     }
-    if (fstat(file->fd, &after) != 0) {
-        return sys_err(err, errno, "%s", file->name);
-    }
-    if (!take_is_same_file(&before, &after) || *out_bytes != size) {
-        return err_set(err, RC_TEMP, "%s: is still changing", file->name);
-    }
+    copy->name = file->name;
     return RC_OK;
 }
 
-static enum rc take_file(const struct drop_file *file, int dst, uint64_t max_bytes,
-                         struct take_result *result, struct err *err)
+/* The file must be the same before and after. */
+static enum rc check_copy(const struct take_copy *copy, struct err *err)
 {
-    int out = -1;
-    uint64_t bytes = 0;
-    enum rc rc = fs_create(dst, file->name, take_mode(file->name), &out, err);
-    if (rc == RC_OK) {
-        rc = copy_bytes(file, out, max_bytes, &bytes, err);
-        enum rc closed = fs_close(&out, rc == RC_OK ? err : NULL);
-        rc = rc == RC_OK ? closed : rc;
+    struct stat after;
+    if (fstat(copy->tee.in, &after) != 0) {
+        return sys_err(err, errno, "%s", copy->name);
     }
-    if (rc == RC_OK) {
-        result->files++;
-        result->bytes += bytes;
-        result->has_delivery_conf =
-            result->has_delivery_conf || strcmp(file->name, delivery_conf) == 0;
+    return take_is_same_file(&copy->before, &after) && copy->tee.done == copy->tee.size
+               ? RC_OK
+               : still_changing(copy->name, err);
+}
+
+enum rc take_finish(struct take_copy *copy, struct err *err)
+{
+    if (copy->name == NULL) {
+        return RC_OK;
     }
-    return rc;
+    enum rc rc = tee_finish(&copy->tee, err);
+    rc = rc == RC_OK ? check_copy(copy, err) : err_add(err, rc, "%s", copy->name);
+    enum rc closed = fs_close(&copy->out, rc == RC_OK ? err : NULL);
+    *copy = TAKE_COPY_NONE;
+    return rc == RC_OK ? closed : rc;
+}
+
+/* SIZE_MAX: there is none. delivery.conf says what the others are: it is read before them. */
+static size_t largest(const struct drop_files *files)
+{
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; i < files->count; i++) {
+        const struct drop_file *file = &files->files[i];
+        if (strcmp(file->name, delivery_conf) != 0 &&
+            (found == SIZE_MAX || file->size_bytes > files->files[found].size_bytes)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* last: not NULL where its copy is only begun */
+static enum rc take_file(const struct drop_file *file, int dst, uint64_t max_bytes,
+                         struct take_copy *last, struct take_result *result, struct err *err)
+{
+    struct take_copy copy;
+    enum rc rc = begin_copy(file, dst, max_bytes, &copy, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    result->files++;
+    result->bytes += copy.tee.size;
+    result->has_delivery_conf = result->has_delivery_conf || strcmp(file->name, delivery_conf) == 0;
+    if (last != NULL) {
+        *last = copy;
+        return RC_OK;
+    }
+    return take_finish(&copy, err);
 }
 
 enum rc take_files(struct drop_files *files, int dst, const struct take_limits *limits,
-                   struct take_result *out, struct err *err)
+                   struct take_copy *last, struct take_result *out, struct err *err)
 {
     assert(limits->total_bytes > 0);
     struct take_result result = {0, 0, false};
+    size_t last_at = last == NULL ? SIZE_MAX : largest(files);
     if (files->total_bytes > limits->total_bytes) {
         /* Also what a sparse file of 8 TiB meets: nothing is read. */
         return err_set(err, RC_RANGE,
@@ -114,7 +148,8 @@ enum rc take_files(struct drop_files *files, int dst, const struct take_limits *
     }
     enum rc rc = take_check_empty(dst, err);
     for (size_t i = 0; i < files->count && rc == RC_OK; i++) {
-        rc = take_file(&files->files[i], dst, limits->total_bytes - result.bytes, &result, err);
+        rc = take_file(&files->files[i], dst, limits->total_bytes - result.bytes,
+                       i == last_at ? last : NULL, &result, err);
     }
     if (rc == RC_OK) {
         rc = take_check_result(&result, err);
@@ -131,7 +166,7 @@ enum rc take_directory(int src, int dst, const struct take_limits *limits, struc
     struct drop_files files = DROP_FILES_EMPTY;
     enum rc rc = drop_open_files(src, &files, err);
     if (rc == RC_OK) {
-        rc = take_files(&files, dst, limits, out, err);
+        rc = take_files(&files, dst, limits, NULL, out, err);
     }
     drop_files_release(&files);
     return rc;

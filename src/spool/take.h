@@ -9,6 +9,9 @@
 
 #include "spool/door.h"
 #include "spool/drop.h"
+#include "sys/tee.h"
+
+#include <sys/stat.h>
 
 enum {
     TAKE_RATIO = 200 /* unpacked : packed that is believed, beyond TAKE_RATIO_FREE_BYTES; rows of
@@ -26,17 +29,31 @@ struct take_result {
     bool has_delivery_conf;
 };
 
+/* A file whose copy is begun: it may be read by its tee. */
+struct take_copy {
+    const char *name; /* of the drop_file; NULL: there is none, or it is copied */
+    struct stat before;
+    struct tee tee;
+    int out; /* -1 */
+};
+#define TAKE_COPY_NONE ((struct take_copy){.name = NULL, .out = -1})
+
 /*
  * take_files - copy opened files (drop_open_files)
- * Returns  RC_OK
- *          RC_TEMP    "still changing": size or times of a file changed during the copy; or the
- *                     disk is full
- *          RC_RANGE   more than limits->total_bytes
- *          RC_EXISTS  dst is not empty
- *          RC_PERM    no delivery.conf;  RC_NOMEM
+ * last     the largest but delivery.conf is only begun, for somebody to read it: take_finish it.
+ * NULL: all are copied Returns  RC_OK RC_TEMP    "still changing": size or times of a file changed
+ * during the copy; or the disk is full RC_RANGE   more than limits->total_bytes RC_EXISTS  dst is
+ * not empty RC_PERM    no delivery.conf;  RC_NOMEM
  */
 enum rc take_files(struct drop_files *files, int dst, const struct take_limits *limits,
-                   struct take_result *out, struct err *err) MUST_CHECK;
+                   struct take_copy *last, struct take_result *out, struct err *err) MUST_CHECK;
+
+/*
+ * take_finish - copy what nobody read of it, and see that it is as it was when its copy was begun;
+ * the copy is TAKE_COPY_NONE then, also after a failure, and on that RC_OK
+ * Returns  RC_OK; RC_TEMP "still changing", or the disk is full; RC_NOMEM
+ */
+enum rc take_finish(struct take_copy *copy, struct err *err) MUST_CHECK;
 
 /* take_directory - drop_open_files and take_files. Returns as both. */
 enum rc take_directory(int src, int dst, const struct take_limits *limits, struct take_result *out,

@@ -31,6 +31,40 @@ struct preparation {
     bool is_making; /* rows are rendered and ordered while they are counted */
 };
 
+/* --- the file that is not copied yet --- */
+
+/* It is copied now, whatever was read of it. */
+static enum rc finish_copy(struct preparation *p, struct err *err)
+{
+    return p->options->last == NULL ? RC_OK : take_finish(p->options->last, err);
+}
+
+/* Only recipients are read in one go from their beginning, and only by us where nothing else is in
+ * the same file. */
+static enum rc choose_copy(struct preparation *p, struct err *err)
+{
+    static struct order_file files[ORDER_FILES_MAX];
+    const struct take_copy *last = p->options->last;
+    size_t uses = 0;
+    if (last == NULL || last->name == NULL) {
+        return RC_OK;
+    }
+    size_t count = order_files(p->order, files);
+    for (size_t i = 0; i < count; i++) {
+        uses += strcmp(files[i].name, last->name) == 0;
+    }
+    bool is_recipients = strcmp(last->name, p->order->target.file) == 0;
+    return is_recipients && uses == 1 ? RC_OK : finish_copy(p, err);
+}
+
+static struct tee *recipients_to_copy(const struct preparation *p)
+{
+    struct take_copy *last = p->options->last;
+    return last == NULL || last->name == NULL ? NULL : &last->tee;
+}
+
+/* --- steps --- */
+
 static enum rc read_order(struct preparation *p, struct err *err)
 {
     enum rc rc =
@@ -124,6 +158,7 @@ static enum rc select_rows(struct preparation *p, struct err *err)
     struct selection_wants wants = {.dirfd = p->options->dirfd,
                                     .house = p->options->house,
                                     .lists = p->options->lists,
+                                    .recipients = recipients_to_copy(p),
                                     .revision = p->options->revision,
                                     .is_counting = !p->is_making,
                                     .created_ns = p->is_making ? p->options->moment->created_ns
@@ -147,7 +182,8 @@ static enum rc run_audience(struct preparation *p, int *excluded, struct err *er
         p->counts = (struct audience_counts){0};
         selection_close(&p->selection);
         fs_drop(excluded);
-        enum rc rc = fs_remove(p->options->dirfd, EXCLUDED_FILE, err);
+        enum rc rc = finish_copy(p, err);
+        rc = rc == RC_OK ? fs_remove(p->options->dirfd, EXCLUDED_FILE, err) : rc;
         rc = rc == RC_OK ? fs_create(p->options->dirfd, EXCLUDED_FILE, 0600, excluded, err) : rc;
         rc = rc == RC_OK ? select_rows(p, err) : rc;
         if (rc != RC_OK) {
@@ -253,9 +289,13 @@ static bool is_made_with_count(const struct preparation *p)
 {
     struct stat status;
     const struct extract_moment *moment = p->options->moment;
-    return moment != NULL &&
-           fstatat(p->options->dirfd, p->order->target.file, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           making_is_wanted(p->order, (uint64_t)status.st_size, moment->created_ns);
+    const struct tee *recipients = recipients_to_copy(p);
+    if (moment == NULL ||
+        fstatat(p->options->dirfd, p->order->target.file, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return false;
+    }
+    uint64_t bytes = recipients != NULL ? recipients->size : (uint64_t)status.st_size;
+    return making_is_wanted(p->order, bytes, moment->created_ns);
 }
 
 static enum rc open_selection(struct preparation *p, struct err *err)
@@ -289,8 +329,10 @@ enum rc prepare_run(const struct prepare_options *options, struct prepared *out,
     *out = (struct prepared){0};
     enum rc rc = read_order(&p, err);
     rc = rc == RC_OK ? find_files(&p, err) : rc;
+    rc = rc == RC_OK ? choose_copy(&p, err) : rc;
     rc = rc == RC_OK ? open_selection(&p, err) : rc;
     rc = rc == RC_OK ? count_target(&p, err) : rc;
+    rc = rc == RC_OK ? finish_copy(&p, err) : rc;
     if (rc == RC_OK && !options->is_dry) {
         rc = write_facts(&p, err);
     }

@@ -13,6 +13,7 @@
 #include "delivery/order.h"
 #include "delivery/step.h"
 #include "money/lines.h"
+#include "spool/take.h"
 #include "stage/lists.h"
 #include "stage/making.h"
 #include "stage/report.h"
@@ -24,6 +25,8 @@ struct prepare_options {
                         there; -1 */
     bool is_dry;     /* `check`: nothing is written */
     int spill_fd;    /* directory for what does not fit into memory; -1: none */
+    struct take_copy *last; /* what is not copied to dirfd yet: the recipients are as they are read,
+                               anything else is at once; NULL */
     const struct house *house;
     const struct stage_lists *lists;
     const struct order_dropper *dropper;
@@ -53,8 +56,8 @@ struct prepared {
  * extraction.tmp/ where that is wanted (what is in its way is left to the extract worker to tell)
  *
  * problems  every fault found, with file and line (warnings too)
- * Returns   RC_OK (see has_bad_rows); RC_PERM, RC_RANGE, RC_CORRUPT refused; RC_TEMP, RC_NOMEM,
- * RC_IO
+ * Returns   RC_OK (see has_bad_rows, and options->last is copied); RC_PERM, RC_RANGE, RC_CORRUPT
+ * refused; RC_TEMP, RC_NOMEM, RC_IO
  */
 enum rc prepare_run(const struct prepare_options *options, struct prepared *out,
                     struct problems *problems, struct err *err) MUST_CHECK;

@@ -465,6 +465,7 @@ static enum rc open_audience(struct opening *o, int recipients, struct err *err)
     }
     struct audience_options options = plain_options(o);
     options.fd = recipients;
+    options.tee = o->wants->recipients;
     rc = open_lists(o, &options, err);
     if (rc == RC_OK && options.seeds_name != NULL) {
         rc = keep_fd(o, options.seeds_name, &options.seeds_fd, err);
@@ -492,7 +493,9 @@ enum rc selection_open(const struct order *order, const struct selection_wants *
     int recipients = -1;
     struct stat status;
     enum rc rc = keep_fd(&o, order->target.file, &recipients, err);
-    if (rc == RC_OK && fstat(recipients, &status) == 0) {
+    if (rc == RC_OK && wants->recipients != NULL) {
+        out->bytes = wants->recipients->size;
+    } else if (rc == RC_OK && fstat(recipients, &status) == 0) {
         out->bytes = (uint64_t)status.st_size;
     }
     bool is_online = order->channel != HOUSE_MAIL;

@@ -21,6 +21,7 @@
 
 struct selection_wants {
     int dirfd;                       /* holds the files that the order names */
+    struct tee *recipients;          /* copied to dirfd as they are read; NULL: they are there */
     const struct house *house;       /* suppression lists of the channel, memory, threads */
     const struct stage_lists *lists; /* who is not contacted on the order's channel */
     uint64_t revision;

@@ -202,12 +202,13 @@ void take_in_release(struct take_in *take)
 
 /* --- the work --- */
 
-static enum rc copy_drop(struct take_in *take, struct err *err)
+/* last: of a directory, what is copied as it is read */
+static enum rc copy_drop(struct take_in *take, struct take_copy *last, struct err *err)
 {
     struct take_limits limits = {.total_bytes = TAKE_IN_BYTES_MAX};
     struct take_result result;
     if (take->kind == DROP_DIR) {
-        return take_files(&take->files, take->staged_fd, &limits, &result, err);
+        return take_files(&take->files, take->staged_fd, &limits, last, &result, err);
     }
     return take_package(take->package_fd, take->kind, take->staged_fd, &limits, &result, err);
 }
@@ -215,17 +216,20 @@ static enum rc copy_drop(struct take_in *take, struct err *err)
 void take_in_work(struct take_in *take, struct stage_report *report, struct progress_cell *cell)
 {
     struct err err = {{0}};
+    struct err changed = {{0}};
+    struct take_copy last = TAKE_COPY_NONE;
     struct problems *problems = calloc(1, sizeof *problems);
     enum rc rc = problems == NULL ? RC_NOMEM : RC_OK;
     struct prepared prepared = {0};
     if (rc == RC_OK) {
         problems_init(problems);
-        rc = copy_drop(take, &err);
+        rc = copy_drop(take, &last, &err);
     }
     if (rc == RC_OK) {
         struct prepare_options options = {.dirfd = take->staged_fd,
                                           .previous_fd = take->previous_fd,
                                           .spill_fd = take->staged_fd,
+                                          .last = &last,
                                           .house = take->env->house,
                                           .lists = &take->env->lists,
                                           .dropper = &take->dropper,
@@ -234,6 +238,10 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
                                           .cell = cell};
         options.moment = take->may_be_made && take->revision == 1 ? &take->moment : NULL;
         rc = prepare_run(&options, &prepared, problems, &err);
+    }
+    /* Nothing is told of a drop that is still being written, but that. */
+    if (take_finish(&last, &changed) != RC_OK) {
+        rc = err_set(&err, RC_TEMP, "%s", changed.text);
     }
     if (rc == RC_OK && !prepared.has_bad_rows && take->previous_fd >= 0) {
         report->is_same_ground = revise_is_same_ground(take->staged_fd, take->previous_fd);

@@ -320,8 +320,7 @@ enum rc fs_put_new(int dirfd, const char *name, mode_t mode, const void *bytes, 
     return rc;
 }
 
-/* One read over EINTR; *out_len 0 is the end of the file */
-static enum rc read_some(int fd, void *bytes, size_t len, size_t *out_len, struct err *err)
+enum rc fs_read_some(int fd, void *bytes, size_t len, size_t *out_len, struct err *err)
 {
     for (int i = 0;; i++) {
         ssize_t got = sys_calls.read(fd, bytes, len);
@@ -350,7 +349,7 @@ static enum rc read_up_to(int fd, size_t max_bytes, size_t hint, struct buf *out
             return buf_ok(out, err);
         }
         size_t got = 0;
-        enum rc rc = read_some(fd, out->ptr + out->len, want, &got, err);
+        enum rc rc = fs_read_some(fd, out->ptr + out->len, want, &got, err);
         if (rc != RC_OK || got == 0) {
             out->ptr[out->len] = '\0';
             return rc;
@@ -400,9 +399,8 @@ enum rc fs_read_small(int dirfd, const char *name, size_t max_bytes, struct buf 
     return rc;
 }
 
-/* Only a beginning, whose result says nothing: the sync that makes it durable comes later, and then
- * finds less to do. */
-static void begin_writing(int fd, uint64_t at, uint64_t len)
+/* Its result says nothing: the sync that makes the bytes durable comes later. */
+void fs_begin_writing(int fd, uint64_t at, uint64_t len)
 {
     (void)sync_file_range(fd, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
 }
@@ -421,7 +419,7 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
         uint64_t left = max_bytes - done;
         size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
         size_t got = 0;
-        rc = read_some(in, block, want == 0 ? 1 : want, &got, err);
+        rc = fs_read_some(in, block, want == 0 ? 1 : want, &got, err);
         if (rc != RC_OK || got == 0) {
             break;
         }
@@ -439,7 +437,7 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
         }
         done += got;
         if (done - begun >= BEGIN_BYTES) {
-            begin_writing(out, begun, done - begun);
+            fs_begin_writing(out, begun, done - begun);
             begun = done;
         }
     }

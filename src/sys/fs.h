@@ -144,6 +144,12 @@ enum rc fs_read_small(int dirfd, const char *name, size_t max_bytes, struct buf 
 /* fs_read_fd - append what is left to read in fd; results as fs_read_small */
 enum rc fs_read_fd(int fd, size_t max_bytes, struct buf *out, struct err *err) MUST_CHECK;
 
+/* fs_read_some - one read, over EINTR; *out_len 0 is the end of the file. RC_OK; RC_TEMP, RC_PERM */
+enum rc fs_read_some(int fd, void *bytes, size_t len, size_t *out_len, struct err *err) MUST_CHECK;
+
+/* fs_begin_writing - these bytes begin their way to the disk: a sync finds less to do then */
+void fs_begin_writing(int fd, uint64_t at, uint64_t len);
+
 /*
  * fs_copy_fd - copy what is left to read in `in` to `out`
  *

@@ -3,7 +3,9 @@
 import gzip
 import io
 import os
+import pathlib
 import shutil
+import signal
 import subprocess
 import tarfile
 import time
@@ -154,6 +156,85 @@ class HalfWritten(house.Case):
         h.start()
         h.drop("a")
         h.until(lambda: h.place("a") == ["outbox"], "taken long before settle", timeout=15)
+
+
+class CopiedAsRead(house.Case):
+    """The recipients of a drop that is a directory are counted while they are copied."""
+
+    LARGE = house.recipients(30000, address2="x" * 240)  # more than the 8 MiB behind which a copy begins its way to the disk
+
+    def stopped_in_its_copy(self, h):
+        """Starts the daemon, whose worker stops behind the first 8 MiB; returns its pid."""
+        self.need("strace")
+        h.start(wrapper=("strace", "-D", "-f", "-qq", "-o", h.dir / "trace", "-e", "inject=sync_file_range:signal=STOP:when=1"))
+        found = []
+
+        def has_stopped():
+            path = pathlib.Path(f"/proc/{h.daemon.pid}/task/{h.daemon.pid}/children")
+            for pid in path.read_text().split():
+                try:
+                    if pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "Tt":
+                        found.append(int(pid))
+                except OSError:
+                    continue
+            return found
+        h.until(has_stopped, "the worker in its copy")
+        return found[0]
+
+    def told_while_it_goes_on(self, h, pid):
+        def is_told():
+            try:
+                os.kill(pid, signal.SIGCONT)  # each of its threads stops once
+            except ProcessLookupError:
+                pass
+            return "recipients.csv: is still changing" in h.log()
+        h.until(is_told, "that it is told")
+
+    def test_a_drop_that_changes_meanwhile__waits_and_is_taken_as_it_is_then(self):
+        h = self.house()
+        h.drop("a", {"recipients.csv": self.LARGE}, target='order = [ "postcode" ]')
+        pid = self.stopped_in_its_copy(h)
+        last = house.recipients(1, recipient_id="LAST").splitlines(keepends=True)[1]
+        with open(h.spool / "inbox/a/recipients.csv", "a") as file:
+            file.write(last)
+        self.told_while_it_goes_on(h, pid)
+        self.assertEqual((h.place("a"), h.refused()), ([], {}))
+        h.stop()
+        h.once()
+        self.assertEqual(look.target(h, "a")["records"], 30001)
+        self.assertEqual((h.where("a") / "recipients.csv").read_bytes(), self.LARGE.encode() + last.encode())
+
+    def test_a_drop_that_would_be_refused_and_changes_meanwhile__waits(self):
+        h = self.house()
+        h.drop("a", {"recipients.csv": self.LARGE}, target='where = "nothing = 1"')
+        pid = self.stopped_in_its_copy(h)
+        with open(h.spool / "inbox/a/recipients.csv", "r+") as file:
+            file.write("nothing     ")
+        self.told_while_it_goes_on(h, pid)
+        self.assertEqual((h.place("a"), h.refused()), ([], {}))
+        h.stop()
+
+    def test_bad_rows__the_whole_file_is_kept(self):
+        h = self.house()
+        lines = self.LARGE.splitlines(keepends=True)
+        rows = "".join([*lines[:100], "too,few\n", *lines[100:]])
+        h.drop("a", {"recipients.csv": rows})
+        h.once()
+        self.assertEqual(look.state(h, "a"), "preparation-error")
+        self.assertIn("recipients.csv:101:", look.events(h, "a")[-1]["reason"])
+        self.assertEqual((h.where("a") / "recipients.csv").read_bytes(), rows.encode())
+
+    def test_another_file_is_the_largest__or_the_same_file_is_more_than_one_thing(self):
+        h = self.house()
+        h.drop("document", {"recipients.csv": house.recipients(5), "leaflet.pdf": b"%PDF" * 100000}, more='documents = [ "leaflet.pdf" ];')
+        h.drop("seeds", {"recipients.csv": self.LARGE}, target='seeds = "recipients.csv"')
+        h.drop("nobody", {"recipients.csv": self.LARGE}, target='exclude = [ "recipients.csv" ]')
+        h.once()
+        self.assertEqual(look.target(h, "document")["records"], 5)
+        self.assertEqual((h.where("document") / "leaflet.pdf").read_bytes(), b"%PDF" * 100000)
+        self.assertIn("seeds", str(h.refused() or look.events(h, "seeds")[-1]))
+        self.assertEqual(look.target(h, "nobody")["excluded"]["suppressed"], 30000)
+        self.assertEqual((h.where("nobody") / "recipients.csv").read_bytes(), self.LARGE.encode())
 
 
 class Who(house.Case):

@@ -253,7 +253,7 @@ static void csv_reader_open__delimiters_that_cannot_be__are_refused(void **state
     int fd = file_of_text("a\n");
     for (size_t i = 0; i < sizeof WRONG; i++) {
         struct csv_reader *reader = NULL;
-        assert_int_equal(csv_reader_open(fd, "r.csv", WRONG[i], &reader, NULL), RC_PERM);
+        assert_int_equal(csv_reader_open(fd, NULL, "r.csv", WRONG[i], &reader, NULL), RC_PERM);
         assert_null(reader);
     }
     close(fd);

@@ -654,7 +654,7 @@ static void take_files__changing_meanwhile__is_tried_later(void **state)
     touched_fd = openat(src, "recipients.csv", O_WRONLY | O_APPEND | O_CLOEXEC);
     real_write = sys_calls.write;
     sys_calls.write = write_and_touch;
-    enum rc rc = take_files(&files, dst, &plenty, &result, &err);
+    enum rc rc = take_files(&files, dst, &plenty, NULL, &result, &err);
     sys_calls_reset();
     assert_int_equal(rc, RC_TEMP);
     assert_non_null(strstr(err.text, "recipients.csv: is still changing"));
@@ -662,16 +662,64 @@ static void take_files__changing_meanwhile__is_tried_later(void **state)
     (void)close(dst);
     /* The same descriptors again, their offsets at the end: everything is copied all the same. */
     dst = target(place);
-    assert_int_equal(take_files(&files, dst, &plenty, &result, NULL), RC_OK);
+    assert_int_equal(take_files(&files, dst, &plenty, NULL, &result, NULL), RC_OK);
     assert_string_equal(text_of(dst, "delivery.conf"), CONF);
     fault_at(FAULT_WRITE, 1, ENOSPC, FAULT_ONCE);
     (void)close(dst);
     dst = target(place);
-    assert_int_equal(take_files(&files, dst, &plenty, &result, NULL), RC_TEMP);
+    assert_int_equal(take_files(&files, dst, &plenty, NULL, &result, NULL), RC_TEMP);
     fault_clear();
     drop_files_release(&files);
     (void)close(src);
     (void)close(dst);
+}
+
+static void take_files__the_largest_is_begun__read_by_somebody_and_finished(void **state)
+{
+    struct place *place = *state;
+    struct take_result result;
+    struct take_copy last = TAKE_COPY_NONE;
+    struct drop_files files = DROP_FILES_EMPTY;
+    struct err err = {""};
+    char large[3 * 4096 + 1];
+    char part[100];
+    size_t got = 0;
+    int before = open_descriptors();
+    int src = source(place);
+    int dst = target(place);
+    memset(large, 'x', sizeof large);
+    large[sizeof large - 1] = '\0';
+    put_text(src, "large", large);
+    assert_int_equal(drop_open_files(src, &files, NULL), RC_OK);
+    assert_int_equal(take_files(&files, dst, &plenty, &last, &result, NULL), RC_OK);
+    assert_int_equal(result.files, 3);
+    assert_int_equal(result.bytes, strlen(CONF) + 5 + strlen(large));
+    assert_string_equal(last.name, "large");
+    assert_string_equal(text_of(dst, "recipients.csv"), "id\n1\n");
+    assert_string_equal(text_of(dst, "large"), "");
+    assert_int_equal(tee_read(&last.tee, part, sizeof part, &got, NULL), RC_OK);
+    assert_int_equal(take_finish(&last, NULL), RC_OK);
+    assert_string_equal(text_of(dst, "large"), large);
+    assert_null(last.name);
+    assert_int_equal(take_finish(&last, NULL), RC_OK);
+    /* What changed while it was read is told, once. */
+    for (int kind = 0; kind < 2; kind++) {
+        (void)close(dst);
+        dst = target(place);
+        assert_int_equal(take_files(&files, dst, &plenty, &last, &result, NULL), RC_OK);
+        int fd = openat(src, "large", O_WRONLY | O_CLOEXEC);
+        assert_int_equal(kind == 0 ? pwrite(fd, "y", 1, 9000) : ftruncate(fd, 9000), kind == 0);
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1000 + kind}};
+        assert_int_equal(futimens(fd, times), 0);
+        (void)close(fd);
+        assert_int_equal(take_finish(&last, &err), RC_TEMP);
+        assert_string_equal(err.text, "large: is still changing");
+        assert_int_equal(take_finish(&last, NULL), RC_OK);
+    }
+    drop_files_release(&files);
+    (void)close(src);
+    (void)close(dst);
+    assert_int_equal(open_descriptors(), before);
 }
 
 /* ---- inside a confined worker, as the engine runs it ---- */
@@ -689,7 +737,7 @@ static int take_in_worker(void *ctx, int report_fd)
     struct take_result result;
     struct err err = {""};
     enum rc rc = job->files != NULL
-                     ? take_files(job->files, job->dst, &plenty, &result, &err)
+                     ? take_files(job->files, job->dst, &plenty, NULL, &result, &err)
                      : take_package(job->package, job->kind, job->dst, &plenty, &result, &err);
     ssize_t wrote = write(report_fd, err.text, strlen(err.text));
     (void)wrote;
@@ -769,6 +817,7 @@ int main(void)
         with_place(take_directory__without_delivery_conf_or_with_a_link__is_refused),
         with_place(take_files__overwritten_meanwhile__is_tried_later),
         with_place(take_files__changing_meanwhile__is_tried_later),
+        with_place(take_files__the_largest_is_begun__read_by_somebody_and_finished),
         with_place(take__in_a_confined_worker__works_for_every_kind),
     };
     return cmocka_run_group_tests_name("spool/take", tests, NULL, NULL);
