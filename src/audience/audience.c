@@ -142,7 +142,8 @@ static void set_own(const struct audience *audience, struct column_set *set)
     for (size_t i = 0; i < options->dedupe_count; i++) {
         set_add(set, audience->dedupe[i]);
     }
-    for (size_t i = 0; options->payload != NULL && i < options->order_count; i++) {
+    for (size_t i = 0;
+         (options->payload != NULL || options->keep != NULL) && i < options->order_count; i++) {
         set_add(set, audience->order_columns[i].column);
     }
     for (size_t i = 0; i < audience->filters_count; i++) {
@@ -195,10 +196,10 @@ static enum rc choose_columns(struct audience *audience, struct err *err)
 void audience_narrow(struct audience *audience, bool (*uses)(const void *ctx, size_t column),
                      const void *ctx)
 {
+    bool is_looked_at = audience->options.check != NULL || audience->options.payload != NULL;
     set_own(audience, &audience->second);
-    set_add(&audience->second, audience->key);
-    for (size_t i = 0; i < audience->columns; i++) {
-        if (uses(ctx, i)) {
+    for (size_t i = 0; is_looked_at && i < audience->columns; i++) {
+        if (i == audience->key || uses(ctx, i)) {
             set_add(&audience->second, i);
         }
     }
@@ -469,6 +470,7 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
     bool is_started = excluded_fd >= 0 && audience->threads > 1 &&
                       pthread_create(&helper, NULL, write_excluded, &writing) == 0;
     enum rc rc = late_settle(audience, err);
+    audience->is_kept = rc == RC_OK && late_keep(audience);
     if (rc == RC_OK) {
         rc = read_seeds(audience, err);
     }
@@ -498,6 +500,26 @@ static void plan_recall(struct audience *audience)
                                             .dedupe_count = audience->options.dedupe_count};
 }
 
+static enum rc select_all(struct audience *audience, struct err *err)
+{
+    enum rc rc = fill_filters(audience, err);
+    if (rc == RC_OK) {
+        rc = pipeline_run(audience, err);
+        late_read(audience);
+    }
+    return rc == RC_OK ? settle(audience, err) : rc;
+}
+
+bool audience_is_kept(const struct audience *audience)
+{
+    return audience->is_kept;
+}
+
+bool audience_is_taken_over(const struct audience *audience)
+{
+    return audience->is_taken_over;
+}
+
 enum rc audience_run(struct audience *audience, int excluded_fd, struct audience_counts *counts,
                      struct err *err)
 {
@@ -515,16 +537,10 @@ enum rc audience_run(struct audience *audience, int excluded_fd, struct audience
                     audience->shares.duplicates, dir_fd);
     order_init(&audience->order, audience->options.order_count > 0, audience->shares.order, dir_fd,
                audience->threads);
-    enum rc rc = fill_filters(audience, err);
+    audience->is_taken_over = late_take_over(audience);
+    enum rc rc = audience->is_taken_over ? RC_OK : select_all(audience, err);
     if (rc == RC_OK) {
-        rc = pipeline_run(audience, err);
-        late_read(audience);
-    }
-    if (rc == RC_OK) {
-        rc = settle(audience, err);
-    }
-    if (rc == RC_OK) {
-        rc = finish(audience, excluded_fd, err);
+        rc = finish(audience, audience->is_taken_over ? -1 : excluded_fd, err);
     }
     if (rc != RC_OK) {
         return rc;

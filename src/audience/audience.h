@@ -17,6 +17,7 @@
 #define POSTROOM_AUDIENCE_AUDIENCE_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "sys/tee.h"
@@ -85,6 +86,14 @@ struct audience_progress {
     _Atomic uint64_t *bytes_total; /* 0: not known */
 };
 
+/* What is kept of a count, for an extraction to take over (kept.h). */
+struct audience_kept {
+    int fd;
+    /* A digest of everything that says who is in, but the recipients themselves: settings, lists
+     * (which file each is, and that it was not changed since), seed. */
+    char identity[SHA256_HEX_BYTES];
+};
+
 struct audience_options {
     int fd; /* recipients, as they are or packed with gzip or zstd; borrowed like all below */
     struct tee *tee; /* the copy of them that fd is of is written while they are read; NULL: fd has
@@ -114,8 +123,13 @@ struct audience_options {
     uint64_t late_from_bytes; /* recipients of a plain file that is this long, or longer, are read
                                  again as they are delivered, where that takes less memory, and
                                  payload is called then; 0: never */
-    int spill_fd;             /* directory for temporary data; -1: none */
-    unsigned threads;         /* 0: one for each core */
+    const struct audience_kept *keep; /* payload is NULL: who is in is written there, where an
+                                         extraction would read rows again (audience_is_kept) */
+    const struct audience_kept *kept; /* what a count wrote: taken over where it is of the same
+                                         recipients and the same identity, and rows are read again
+                                         (audience_is_taken_over) */
+    int spill_fd;                     /* directory for temporary data; -1: none */
+    unsigned threads;                 /* 0: one for each core */
 
     /*
      * check - is there more against this row? Called by several threads at once, for rows that
@@ -179,6 +193,13 @@ void audience_narrow(struct audience *audience, bool (*uses)(const void *ctx, si
  */
 enum rc audience_run(struct audience *audience, int excluded_fd, struct audience_counts *counts,
                      struct err *err) MUST_CHECK;
+
+/* audience_is_kept - behind audience_run: `keep` holds who is in */
+bool audience_is_kept(const struct audience *audience);
+
+/* audience_is_taken_over - behind audience_run: counts and who is in are those of `kept`, and
+ * nothing was written to excluded_fd: the list of the count is the list */
+bool audience_is_taken_over(const struct audience *audience);
 
 /* Takes payloads in their final order; anything but RC_OK ends the walk and is its result. */
 typedef enum rc audience_take(void *ctx, struct slice payload, bool is_seed, struct err *err);

@@ -6,6 +6,7 @@
 
 #include "audience/audience.h"
 #include "audience/csv_cursor.h"
+#include "audience/kept.h"
 #include "audience/keyset.h"
 #include "audience/order.h"
 #include "audience/outcome.h"
@@ -59,6 +60,7 @@ struct late {
     atomic_bool is_on;       /* changed by who commits */
     struct mapping *mapping; /* of the whole file; audience.recall looks there, too */
     struct places places;
+    struct mapping *kept;     /* places borrow from it */
     struct order_chunk seeds; /* those that are sorted among the recipients */
     size_t rows_max;          /* more than were expected: memory is short */
     size_t pieces_at_once;    /* that are made, or wait to be delivered */
@@ -89,6 +91,8 @@ struct audience {
     uint64_t random_seed; /* from options.random_seed */
     bool logs_excluded;
     bool is_run;
+    bool is_kept;
+    bool is_taken_over;
 
     struct recall_plan recall;
     struct spill log;
@@ -172,10 +176,19 @@ enum rc reread_rows(struct worker *worker, const struct order_ref *refs, size_t 
                     order_add *add, struct order *order, uint64_t base, struct err *err) MUST_CHECK;
 
 /*
- * late_begin - whether rows are to be read again: where the payload's maker allows it, the file is
- * a plain one, and the file and the places of its rows fit into memory; first: its first block
+ * late_begin - whether rows are to be read again, or (counting) their places to be kept for that:
+ * where it is allowed, the file is a plain one, and the file and the places of its rows fit into
+ * memory
+ * rows      as many as there may be
  */
-void late_begin(struct audience *audience, const struct csv_block *first);
+void late_begin(struct audience *audience, size_t rows);
+
+/* late_rows_expected - of a plain file, by its first block, and some more; 0 where it is none */
+size_t late_rows_expected(const struct audience *audience, const struct csv_block *first);
+
+/* late_take_over - begin, with the places that options.kept holds, and its counts. false: nothing
+ * was taken over */
+bool late_take_over(struct audience *audience);
 
 /* late_add - the places of a block's candidates, `base` before them; where memory is short for so
  * many, all become items after all. By one thread at a time, while nobody copies into the order.
@@ -189,6 +202,10 @@ void late_read(struct audience *audience);
 
 /* late_settle - who is in is known: cut the places into pieces. Results as late_add */
 enum rc late_settle(struct audience *audience, struct err *err) MUST_CHECK;
+
+/* late_keep - behind late_settle of a count: write who is in to options.keep; false: it is not kept
+ */
+bool late_keep(const struct audience *audience);
 
 /* late_each - as order_each: all recipients in order, and the sorted seeds among them. Sequences of
  * recipients are below the number of candidates and mean nothing; those of seeds are not below */

@@ -59,10 +59,11 @@ static enum rc no_memory(struct err *err)
 
 /* --- whether --- */
 
-static size_t rows_expected(uint64_t bytes, const struct csv_block *first)
+size_t late_rows_expected(const struct audience *audience, const struct csv_block *first)
 {
+    uint64_t bytes = csv_cursor_bytes(audience->cursor);
     uint64_t rows = 1;
-    for (size_t i = 0; i < first->len; i++) {
+    for (size_t i = 0; bytes > 0 && i < first->len; i++) {
         rows += first->bytes[i] == '\n';
     }
     rows = bytes * rows / (first->len + 1);
@@ -70,33 +71,39 @@ static size_t rows_expected(uint64_t bytes, const struct csv_block *first)
 }
 
 /* Memory is needed twice: for places while they are cut, beside what tells duplicates and the file
- * that was looked into; and for places, the file and pieces while rows are delivered. */
-void late_begin(struct audience *audience, const struct csv_block *first)
+ * that was looked into; and for places, the file and pieces while rows are delivered. What is only
+ * counted is delivered by another process. */
+static bool has_room(struct audience *audience, size_t rows, uint64_t bytes)
 {
-    const struct audience_options *options = &audience->options;
     const struct shares *shares = &audience->shares;
     struct late *late = &audience->late;
-    uint64_t bytes = csv_cursor_bytes(audience->cursor);
     size_t room = shares->log + shares->duplicates + shares->order;
-
-    if (options->payload == NULL || options->late_from_bytes == 0 ||
-        bytes < options->late_from_bytes || audience->recall.fd < 0 || bytes >= room ||
-        bytes >= PLACES_FILE_BYTES_MAX) {
-        return;
-    }
-    size_t rows = rows_expected(bytes, first);
     size_t places = rows * sizeof(struct order_ref);
     size_t used = places + audience->threads * (size_t)THREAD_BYTES;
-    late->rows_max = rows;
+    size_t places_max = audience->options.payload == NULL ? room / 3 : shares->order / 2;
+
     late->pieces_at_once = (size_t)PIECES_EACH * audience->threads;
-    if (places > shares->order / 2 || 2 * places + rows * OTHER_BYTES_EACH >= room - bytes) {
-        return;
+    if (bytes >= room || places > places_max ||
+        2 * places + rows * OTHER_BYTES_EACH >= room - bytes) {
+        return false;
     }
     late->piece_bytes = used > room - bytes ? 0 : (room - bytes - used) / late->pieces_at_once;
-    if (late->piece_bytes < PIECE_BYTES_MIN ||
+    return late->piece_bytes >= PIECE_BYTES_MIN;
+}
+
+void late_begin(struct audience *audience, size_t rows)
+{
+    const struct audience_options *options = &audience->options;
+    struct late *late = &audience->late;
+    uint64_t bytes = csv_cursor_bytes(audience->cursor);
+
+    if ((options->payload == NULL && options->keep == NULL) || options->late_from_bytes == 0 ||
+        bytes < options->late_from_bytes || audience->recall.fd < 0 ||
+        bytes >= PLACES_FILE_BYTES_MAX || !has_room(audience, rows, bytes) ||
         mapping_open(options->fd, bytes, &late->mapping, NULL) != RC_OK) {
         return;
     }
+    late->rows_max = rows;
     audience->recall.mapping = late->mapping;
     audience->recall.map_bytes = bytes;
     late->places.is_sorted = options->order_count > 0;
@@ -108,7 +115,8 @@ void late_release(struct late *late)
     places_release(&late->places);
     buf_release(&late->seeds.bytes);
     mapping_free(late->mapping);
-    late->mapping = NULL;
+    mapping_free(late->kept);
+    late->mapping = late->kept = NULL;
 }
 
 static void drop_mapping(struct audience *audience)
@@ -118,9 +126,29 @@ static void drop_mapping(struct audience *audience)
     audience->late.mapping = NULL;
 }
 
+bool late_take_over(struct audience *audience)
+{
+    struct late *late = &audience->late;
+    const struct audience_kept *kept = audience->options.kept;
+    struct audience_counts counts;
+
+    if (kept == NULL || !kept_look(kept, audience->options.fd, &counts)) {
+        return false;
+    }
+    late_begin(audience, (size_t)counts.records);
+    if (atomic_load(&late->is_on) && kept_read(kept, &late->places, &late->kept)) {
+        audience->counts = counts;
+        audience->outcome.candidates = counts.records;
+        return true;
+    }
+    atomic_store(&late->is_on, false);
+    drop_mapping(audience);
+    return false;
+}
+
 /* --- while rows are selected --- */
 
-/* What was remembered becomes items after all. */
+/* What was remembered becomes items after all; of a count nothing is kept then. */
 static enum rc give_up(struct audience *audience, struct worker *worker, struct err *err)
 {
     struct late *late = &audience->late;
@@ -128,8 +156,10 @@ static enum rc give_up(struct audience *audience, struct worker *worker, struct 
     size_t memory_bytes = order->memory_bytes;
 
     order->memory_bytes = memory_bytes / 2; /* places take the other half at most */
-    enum rc rc =
-        reread_rows(worker, late->places.refs, late->places.count, order_take_chunk, order, 0, err);
+    enum rc rc = audience->options.payload == NULL
+                     ? RC_OK
+                     : reread_rows(worker, late->places.refs, late->places.count, order_take_chunk,
+                                   order, 0, err);
     order->memory_bytes = memory_bytes;
     places_release(&late->places);
     mapping_forget(late->mapping);
@@ -173,7 +203,7 @@ enum rc late_add(struct audience *audience, struct worker *worker, const struct 
         rc = give_up(audience, worker, err);
         is_on = false;
     }
-    if (rc != RC_OK) {
+    if (rc != RC_OK || (!is_on && audience->options.payload == NULL)) {
         return rc;
     }
     return is_on ? places_add(places, refs, count, err)
@@ -186,7 +216,7 @@ enum rc late_settle(struct audience *audience, struct err *err)
     bool is_uneven = false;
     struct worker worker = {0};
 
-    if (!atomic_load(&late->is_on)) {
+    if (!atomic_load(&late->is_on) || late->places.borrowed != NULL) {
         return RC_OK;
     }
     enum rc rc = places_cut(&late->places, &audience->outcome, audience->threads, &is_uneven, err);
@@ -196,6 +226,15 @@ enum rc late_settle(struct audience *audience, struct err *err)
         audience_worker_release(&worker);
     }
     return rc;
+}
+
+/* What spares an extraction work is not worth a count that fails: a full disk, mostly. */
+bool late_keep(const struct audience *audience)
+{
+    const struct audience_options *options = &audience->options;
+    const struct late *late = &audience->late;
+    return options->payload == NULL && atomic_load(&late->is_on) &&
+           kept_write(options->keep, options->fd, &audience->counts, &late->places, NULL) == RC_OK;
 }
 
 /* --- while they are delivered --- */

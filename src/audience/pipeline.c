@@ -269,7 +269,7 @@ enum rc pipeline_run(struct audience *audience, struct err *err)
         pipeline->audience = audience;
         pipeline->jobs_count = (size_t)JOBS_EACH * count + (count > 1);
         pipeline->reader = csv_cursor_take(audience->cursor, &pipeline->first);
-        late_begin(audience, &pipeline->first);
+        late_begin(audience, late_rows_expected(audience, &pipeline->first));
         pthread_mutex_init(&pipeline->mutex, NULL);
         pthread_cond_init(&pipeline->changed, NULL);
         run_threads(threads, count);

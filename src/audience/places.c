@@ -122,8 +122,9 @@ const struct order_ref *places_piece(const struct places *places, size_t piece, 
     size_t to =
         places->is_sorted ? places->ranges.starts[piece + 1] : from + (size_t)PLACES_PIECE_ROWS;
     to = to > places->count ? places->count : to;
+    const struct order_ref *refs = places->borrowed != NULL ? places->borrowed : places->refs;
     *out_count = to - from;
-    return places->refs == NULL ? NULL : places->refs + from;
+    return refs == NULL ? NULL : refs + from;
 }
 
 size_t places_piece_of(const struct places *places, uint64_t prefix)

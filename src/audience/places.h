@@ -38,7 +38,8 @@ struct places {
     struct order_ref *refs; /* by candidate; behind places_cut by pieces */
     size_t count;
     size_t cap;
-    struct order_ranges ranges; /* is_sorted: the pieces */
+    struct order_ranges ranges;       /* is_sorted: the pieces */
+    const struct order_ref *borrowed; /* instead of refs, cut: somebody else's memory (kept.h) */
 };
 
 void places_release(struct places *places);

@@ -246,13 +246,13 @@ static enum rc add_candidate(struct worker *worker, struct job *job, const struc
     job->candidates[candidate] = (struct candidate){
         hash64_short(key.ptr, key.len, audience->hash_seed), dedupe_hash_of(worker), job->log.len};
     enum rc rc = log_candidate(worker, job, row, fields->line);
-    if (rc != RC_OK || audience->options.payload == NULL) {
-        return rc;
-    }
-    if (job->is_late) {
+    if (rc == RC_OK && job->is_late) {
         job->refs[candidate].prefix = select_prefix(audience, worker->fields);
         job->refs[candidate].place = place_of(job->block.at + row->start, row->end - row->start);
         return RC_OK;
+    }
+    if (rc != RC_OK || audience->options.payload == NULL) {
+        return rc;
     }
     rc = select_item(worker, &job->chunk, fields, candidate, &job->err);
     return rc == RC_OK ? rc

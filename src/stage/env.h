@@ -15,6 +15,8 @@
 #define SETTINGS_FILE "settings.conf"
 #define TARGET_FILE "target.json"
 #define EXCLUDED_FILE "excluded.csv"
+/* What a count keeps for the extraction (stage/selection). A hidden name: nobody can drop one. */
+#define KEPT_FILE ".selection"
 
 struct shelf;
 

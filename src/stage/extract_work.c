@@ -142,11 +142,11 @@ static enum rc write_excluded(int excluded, int out_dirfd, struct err *err)
  * The list takes the place of the count's, unless it is the same, as it mostly is: ext4 writes a
  * file out at once when it is renamed over another (auto_da_alloc), before the group's sync.
  */
-static enum rc put_excluded(const struct extract *extract, int *excluded, int out_dirfd,
-                            struct err *err)
+static enum rc put_excluded(const struct extract *extract, bool is_taken_over, int *excluded,
+                            int out_dirfd, struct err *err)
 {
     int dirfd = extract->subject.dirfd;
-    bool is_same = fs_same_as(*excluded, dirfd, EXCLUDED_FILE);
+    bool is_same = is_taken_over || fs_same_as(*excluded, dirfd, EXCLUDED_FILE);
     enum rc rc = RC_OK;
     if (!keeps_in_memory(extract)) {
         rc = fs_close(excluded, err);
@@ -164,6 +164,25 @@ static enum rc put_excluded(const struct extract *extract, int *excluded, int ou
 /* Of the job before, in this worker: what a million rows held takes ten milliseconds to give back,
  * and its report need not wait for that. The last one's is given back by the worker's end. */
 static struct selection held;
+static int held_kept_fd = -1;
+
+/*
+ * What the count kept is for one extraction: it leaves its place before it is read. Whatever comes
+ * of this one, the next reads the recipients themselves.
+ */
+static int take_kept(const struct extract *extract)
+{
+    int fd = -1;
+    int dirfd = extract->subject.dirfd;
+    enum rc rc = extract->subject.order->channel == HOUSE_MAIL
+                     ? fs_open_regular(dirfd, KEPT_FILE, &fd, NULL)
+                     : RC_GONE;
+    rc = rc == RC_OK ? fs_remove(dirfd, KEPT_FILE, NULL) : rc;
+    if (rc != RC_OK) {
+        fs_drop(&fd);
+    }
+    return fd;
+}
 
 static enum rc extract_all(struct extract *extract, struct stage_report *report,
                            struct progress_cell *cell, struct err *err)
@@ -172,7 +191,9 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     int excluded = -1;
     struct selection selection = {.arena = ARENA_EMPTY};
     struct audience_counts counts = {0};
+    int kept_fd = take_kept(extract);
     selection_close(&held);
+    fs_drop(&held_kept_fd);
     atomic_store(&cell->of, extract->subject.view.records + extract->subject.view.seeds);
     enum rc rc = open_output(extract, &out_dirfd, &excluded, err);
     if (rc == RC_OK) {
@@ -180,6 +201,9 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
                                         .house = extract->env->house,
                                         .lists = &extract->env->lists,
                                         .revision = extract->subject.view.revision,
+                                        .keeping = kept_fd >= 0 ? SELECTION_TAKES_OVER
+                                                                : SELECTION_KEEPS_NOTHING,
+                                        .kept_fd = kept_fd,
                                         .created_ns = extract->moment.created_ns,
                                         .spill_fd = out_dirfd,
                                         .cell = cell};
@@ -195,10 +219,12 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
                  ? write_archive(extract, &selection, &counts, out_dirfd, report, err)
                  : write_list(&selection, out_dirfd, &report->quantity, err);
     }
-    rc = rc == RC_OK ? put_excluded(extract, &excluded, out_dirfd, err) : rc;
+    bool is_taken_over = rc == RC_OK && audience_is_taken_over(selection.audience);
+    rc = rc == RC_OK ? put_excluded(extract, is_taken_over, &excluded, out_dirfd, err) : rc;
     rc = rc == RC_OK ? write_target(extract, &selection, &counts, report->quantity, out_dirfd, err)
                      : rc;
     held = selection;
+    held_kept_fd = kept_fd;
     fs_drop(&excluded);
     fs_drop(&out_dirfd);
     return rc;

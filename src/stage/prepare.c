@@ -28,6 +28,7 @@ struct preparation {
     struct selection selection;
     struct audience_counts counts;
     struct cost_lines costs;
+    int kept_fd;    /* of KEPT_FILE; -1: nothing is kept */
     bool is_making; /* rows are rendered and ordered while they are counted */
 };
 
@@ -155,16 +156,18 @@ static enum rc note_bad_rows(struct preparation *p, enum rc rc, const struct err
 
 static enum rc select_rows(struct preparation *p, struct err *err)
 {
-    struct selection_wants wants = {.dirfd = p->options->dirfd,
-                                    .house = p->options->house,
-                                    .lists = p->options->lists,
-                                    .recipients = recipients_to_copy(p),
-                                    .revision = p->options->revision,
-                                    .is_counting = !p->is_making,
-                                    .created_ns = p->is_making ? p->options->moment->created_ns
-                                                               : clock_now_ns(),
-                                    .spill_fd = p->options->spill_fd,
-                                    .cell = p->options->cell};
+    struct selection_wants wants = {
+        .dirfd = p->options->dirfd,
+        .house = p->options->house,
+        .lists = p->options->lists,
+        .recipients = recipients_to_copy(p),
+        .revision = p->options->revision,
+        .is_counting = !p->is_making,
+        .keeping = p->kept_fd >= 0 ? SELECTION_KEEPS : SELECTION_KEEPS_NOTHING,
+        .kept_fd = p->kept_fd,
+        .created_ns = p->is_making ? p->options->moment->created_ns : clock_now_ns(),
+        .spill_fd = p->options->spill_fd,
+        .cell = p->options->cell};
     return selection_open(p->order, &wants, &p->selection, err);
 }
 
@@ -285,22 +288,46 @@ static enum rc warn_of_content(struct preparation *p, struct err *err)
     return content_check(p->order, &wants, columns, count, p->problems, err);
 }
 
-static bool is_made_with_count(const struct preparation *p)
+/* 0 where they cannot be looked at: selection_open tells it. */
+static uint64_t recipients_bytes(const struct preparation *p)
 {
     struct stat status;
-    const struct extract_moment *moment = p->options->moment;
     const struct tee *recipients = recipients_to_copy(p);
-    if (moment == NULL ||
-        fstatat(p->options->dirfd, p->order->target.file, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return false;
+    if (recipients != NULL) {
+        return recipients->size;
     }
-    uint64_t bytes = recipients != NULL ? recipients->size : (uint64_t)status.st_size;
-    return making_is_wanted(p->order, bytes, moment->created_ns);
+    return fstatat(p->options->dirfd, p->order->target.file, &status, AT_SYMLINK_NOFOLLOW) == 0
+               ? (uint64_t)status.st_size
+               : 0;
+}
+
+static bool is_made_with_count(const struct preparation *p)
+{
+    const struct extract_moment *moment = p->options->moment;
+    return moment != NULL && making_is_wanted(p->order, recipients_bytes(p), moment->created_ns);
+}
+
+/* Who is in is kept of a large list of mail, for its extraction; it only spares that work. */
+static void begin_keeping(struct preparation *p)
+{
+    if (!p->options->is_dry && !p->is_making && p->order->channel == HOUSE_MAIL &&
+        recipients_bytes(p) >= AUDIENCE_LATE_BYTES) {
+        (void)!fs_create(p->options->dirfd, KEPT_FILE, 0600, &p->kept_fd, NULL);
+    }
+}
+
+static void end_keeping(struct preparation *p, bool is_good)
+{
+    if (p->kept_fd >= 0 && (!is_good || !audience_is_kept(p->selection.audience))) {
+        (void)!fs_remove(p->options->dirfd, KEPT_FILE, NULL);
+    }
+    fs_drop(&p->kept_fd);
 }
 
 static enum rc open_selection(struct preparation *p, struct err *err)
 {
     p->is_making = is_made_with_count(p);
+    begin_keeping(p);
     enum rc rc = select_rows(p, err);
     if (rc == RC_OK && p->order->channel != HOUSE_MAIL) {
         rc = warn_of_content(p, err);
@@ -324,8 +351,11 @@ static enum rc open_selection(struct preparation *p, struct err *err)
 enum rc prepare_run(const struct prepare_options *options, struct prepared *out,
                     struct problems *problems, struct err *err)
 {
-    struct preparation p = {
-        .options = options, .out = out, .problems = problems, .costs = COST_LINES_EMPTY};
+    struct preparation p = {.options = options,
+                            .out = out,
+                            .problems = problems,
+                            .costs = COST_LINES_EMPTY,
+                            .kept_fd = -1};
     *out = (struct prepared){0};
     enum rc rc = read_order(&p, err);
     rc = rc == RC_OK ? find_files(&p, err) : rc;
@@ -333,6 +363,7 @@ enum rc prepare_run(const struct prepare_options *options, struct prepared *out,
     rc = rc == RC_OK ? open_selection(&p, err) : rc;
     rc = rc == RC_OK ? count_target(&p, err) : rc;
     rc = rc == RC_OK ? finish_copy(&p, err) : rc;
+    end_keeping(&p, rc == RC_OK && !out->has_bad_rows);
     if (rc == RC_OK && !options->is_dry) {
         rc = write_facts(&p, err);
     }

@@ -103,6 +103,9 @@ static enum rc put_away(const struct stage_env *env, const char *id, int new_fd,
     rc = rc == RC_EXISTS ? RC_OK : rc;
     rc = rc == RC_OK ? fs_open_dir(new_fd, "revisions", &to, err) : rc;
     rc = rc == RC_OK ? fs_open_dir(intake, id, &old_fd, err) : rc;
+    if (rc == RC_OK) {
+        (void)!fs_remove(old_fd, KEPT_FILE, NULL);
+    }
     if (rc == RC_OK && fs_open_dir(old_fd, "revisions", &old_revisions, NULL) == RC_OK) {
         rc = fs_list(old_revisions, HISTORY_FILES_MAX, &names, err);
         for (size_t i = 0; rc == RC_OK && i < names.count; i++) {

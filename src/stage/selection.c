@@ -24,6 +24,8 @@ enum { FILES_MAX = 2 * AUDIENCE_LISTS_MAX + EXTRACTION_DOCUMENTS_MAX + 2 };
 /* A delivery smaller than this is faster on one thread than the threads are started. */
 enum { ALONE_BYTES = 1 << 20 };
 
+enum { SETTLED_S = 2 };
+
 struct opening {
     const struct order *order;
     const struct selection_wants *wants;
@@ -442,7 +444,8 @@ static struct audience_options plain_options(const struct opening *o)
         .min = count_or_none(target->min),
         .max = count_or_none(target->max),
         .memory_bytes = (size_t)o->wants->house->extract.memory_bytes,
-        .late_from_bytes = o->wants->is_counting ? 0 : AUDIENCE_LATE_BYTES,
+        .late_from_bytes =
+            o->wants->is_counting && o->wants->keeping != SELECTION_KEEPS ? 0 : AUDIENCE_LATE_BYTES,
         .spill_fd = o->wants->spill_fd,
         .threads = threads_of(o),
         .check = is_online  ? check_reach
@@ -457,6 +460,69 @@ static struct audience_options plain_options(const struct opening *o)
     };
 }
 
+/* --- what is kept of a count --- */
+
+static void add_status(struct buf *text, const char *name, const struct stat *status)
+{
+    buf_add_format(text, "%s %ju %ju %jd %jd.%ld %jd.%ld\n", name, (uintmax_t)status->st_dev,
+                   (uintmax_t)status->st_ino, (intmax_t)status->st_size,
+                   (intmax_t)status->st_mtim.tv_sec, status->st_mtim.tv_nsec,
+                   (intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
+}
+
+/* A list that was changed this moment may be changed again without its times telling. */
+static bool is_settled(const struct stat *status)
+{
+    return clock_now_ns() / NS_PER_SECOND - (int64_t)status->st_ctim.tv_sec >= SETTLED_S;
+}
+
+/*
+ * Everything that says who is in but the recipients, which audience/kept looks at: the settings as
+ * they are frozen, the revision, and every list with the time of its last change. What is not known
+ * has no identity: false.
+ */
+static bool identify(const struct opening *o, const struct audience_options *options,
+                     char out[SHA256_HEX_BYTES])
+{
+    struct buf text = BUF_EMPTY;
+    bool is_known = true;
+    size_t own = o->order->target.exclude.count;
+    buf_add_format(&text, "%s %" PRIu64 "\n", o->order->id, o->wants->revision);
+    order_write(o->order, &text);
+    for (size_t i = 0; is_known && i < options->exclude_count; i++) {
+        const struct audience_list *list = &options->exclude[i];
+        struct stat status;
+        is_known = fstat(list->fd, &status) == 0 &&
+                   (i < own || !o->wants->is_counting || is_settled(&status));
+        if (is_known) {
+            add_status(&text, list->name, &status);
+        }
+    }
+    is_known = is_known && buf_ok(&text, NULL) == RC_OK;
+    if (is_known) {
+        sha256_hex(buf_text(&text), text.len, out);
+    }
+    buf_release(&text);
+    return is_known;
+}
+
+static enum rc set_kept(struct opening *o, struct audience_options *options, struct err *err)
+{
+    if (o->wants->keeping == SELECTION_KEEPS_NOTHING) {
+        return RC_OK;
+    }
+    struct audience_kept *kept = arena_alloc(&o->out->arena, sizeof *kept);
+    if (kept == NULL) {
+        return err_set(err, RC_NOMEM, "no memory for a selection");
+    }
+    kept->fd = o->wants->kept_fd;
+    if (identify(o, options, kept->identity)) {
+        options->keep = o->wants->keeping == SELECTION_KEEPS ? kept : NULL;
+        options->kept = o->wants->keeping == SELECTION_TAKES_OVER ? kept : NULL;
+    }
+    return RC_OK;
+}
+
 static enum rc open_audience(struct opening *o, int recipients, struct err *err)
 {
     enum rc rc = set_random_seed(o, err);
@@ -467,6 +533,7 @@ static enum rc open_audience(struct opening *o, int recipients, struct err *err)
     options.fd = recipients;
     options.tee = o->wants->recipients;
     rc = open_lists(o, &options, err);
+    rc = rc == RC_OK ? set_kept(o, &options, err) : rc;
     if (rc == RC_OK && options.seeds_name != NULL) {
         rc = keep_fd(o, options.seeds_name, &options.seeds_fd, err);
     }

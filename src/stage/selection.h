@@ -16,8 +16,12 @@
 #include "delivery/order.h"
 #include "pack/extraction.h"
 #include "stage/content.h"
+#include "stage/env.h"
 #include "stage/lists.h"
 #include "sys/progress.h"
+
+/* A count keeps who is in, for the extraction to take over (audience/kept.h). */
+enum selection_keeping { SELECTION_KEEPS_NOTHING, SELECTION_KEEPS, SELECTION_TAKES_OVER };
 
 struct selection_wants {
     int dirfd;                       /* holds the files that the order names */
@@ -25,7 +29,9 @@ struct selection_wants {
     const struct house *house;       /* suppression lists of the channel, memory, threads */
     const struct stage_lists *lists; /* who is not contacted on the order's channel */
     uint64_t revision;
-    bool is_counting;           /* nothing is rendered or ordered */
+    bool is_counting; /* nothing is rendered or ordered */
+    enum selection_keeping keeping;
+    int kept_fd;                /* what is kept of the count: to be written, or taken over */
     int64_t created_ns;         /* when the rows are fixed: the date in names */
     int spill_fd;               /* directory for sorted runs; -1: none */
     struct progress_cell *cell; /* NULL */

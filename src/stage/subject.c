@@ -110,6 +110,9 @@ enum rc subject_move(const struct stage_env *env, struct subject *subject, struc
     enum rc rc = spool_move(env->spool, subject->id, subject->stage, to, err);
     if (rc == RC_OK) {
         subject->stage = to;
+        if (to == STAGE_DONE) {
+            (void)!fs_remove(subject->dirfd, KEPT_FILE, NULL); /* stopped, mostly */
+        }
     }
     return rc;
 }
