@@ -116,6 +116,7 @@ void order_release(struct order *order)
     release_slabs(order);
     free(order->slabs);
     free(order->refs);
+    free(order->spare);
     free(order->runs);
     spill_release(&order->spilled);
     *order = (struct order){0};
@@ -142,6 +143,7 @@ void order_forget(struct order *order)
     order->slabs_made = made;
     order->slabs_count = 0;
     order->refs_count = 0;
+    order->is_unsorted = false;
     order->used_bytes = 0;
 }
 
@@ -223,8 +225,11 @@ static void note_items(struct order *order, struct order_chunk *chunk, char *to,
         struct order_item *item = (struct order_item *)(void *)(bytes + at);
         item->sequence += base;
         if (order->is_sorted) {
-            order->refs[order->refs_count++] =
-                (struct order_ref){order_prefix(item, 0), {(struct order_item *)(void *)(to + at)}};
+            uint64_t prefix = order_prefix(item, 0);
+            size_t number = order->refs_count++;
+            order->is_unsorted |= number > 0 && prefix < order->refs[number - 1].prefix;
+            order->refs[number] =
+                (struct order_ref){prefix, {(struct order_item *)(void *)(to + at)}};
         }
         at += order_item_size(item->key_len, item->payload_len);
     }

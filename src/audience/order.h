@@ -80,7 +80,8 @@ struct order {
     bool is_sorted; /* by keys; else as they come */
     unsigned threads;
     size_t memory_bytes;
-    size_t slab_bytes; /* of each but the first; 0: order_keep_chunk alone is used */
+    size_t slab_bytes; /* of each but the first; 0: order_keep_chunk alone is used, for one order
+                          after the other: what is sorted with is kept, too */
     size_t used_bytes; /* of the slabs */
     struct order_slab *slabs;
     size_t slabs_count; /* in use */
@@ -89,6 +90,9 @@ struct order {
     struct order_ref *refs; /* is_sorted only */
     size_t refs_count;
     size_t refs_cap;
+    bool is_unsorted;        /* some prefix is below the one before it */
+    struct order_ref *spare; /* kept; as many as spare_cap */
+    size_t spare_cap;
     struct spill spilled; /* where the runs lie */
     struct order_run *runs;
     size_t runs_count;
@@ -143,12 +147,19 @@ enum rc order_each(const struct order *order, order_take *take, void *ctx,
                    struct err *err) MUST_CHECK;
 
 /*
+ * order_sort_prefixes - sort references by their prefixes alone, equal ones as they stand
+ * spare     as many; of no use afterwards
+ */
+void order_sort_prefixes(struct order_ref *refs, struct order_ref *spare, size_t count);
+
+/*
  * order_sort - sort references by key, equal ones as they stand
  * refs     prefix: the first 8 bytes of each key
  * spare    as long as refs; afterwards without meaning. The two may have changed places
  * Returns  false where threads or memory are lacking (refs are then unchanged or sorted)
  */
-bool order_sort(struct order_ref **refs, struct order_ref **spare, size_t count, unsigned threads);
+bool order_sort(struct order_ref **refs, struct order_ref **spare, size_t count, bool is_by_prefix,
+                unsigned threads);
 
 /* order_forget - what is in memory is not needed any more; slabs are kept, but for unusual ones */
 void order_forget(struct order *order);

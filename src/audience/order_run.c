@@ -40,13 +40,23 @@ enum rc order_sort_refs(struct order *order, struct err *err)
         return RC_OK;
     }
     /* as many as refs has room for: the two may change places */
-    struct order_ref *spare = malloc(order->refs_cap * sizeof *spare);
-    if (spare != NULL) {
-        memory_prefer_large(spare, order->refs_count * sizeof *spare);
+    if (order->spare_cap < order->refs_cap) {
+        free(order->spare);
+        order->spare = malloc(order->refs_cap * sizeof *order->spare);
+        order->spare_cap = order->spare == NULL ? 0 : order->refs_cap;
+        if (order->spare != NULL) {
+            memory_prefer_large(order->spare, order->refs_count * sizeof *order->spare);
+        }
     }
-    bool is_ok =
-        spare != NULL && order_sort(&order->refs, &spare, order->refs_count, order->threads);
-    free(spare);
+    /* Sorted by prefixes, they would not be divided among threads. */
+    bool is_by_prefix = !order->is_unsorted && order->threads == 1;
+    bool is_ok = order->spare != NULL && order_sort(&order->refs, &order->spare, order->refs_count,
+                                                    is_by_prefix, order->threads);
+    if (order->slab_bytes > 0) {
+        free(order->spare);
+        order->spare = NULL;
+        order->spare_cap = 0;
+    }
     return is_ok ? RC_OK : no_memory(err);
 }
 

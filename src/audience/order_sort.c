@@ -113,6 +113,15 @@ static void radix_sort(struct order_ref *refs, struct order_ref *spare, size_t c
     }
 }
 
+void order_sort_prefixes(struct order_ref *refs, struct order_ref *spare, size_t count)
+{
+    if (count > MERGE_MAX) {
+        radix_sort(refs, spare, count);
+    } else {
+        merge_sort(refs, spare, count, 0, false);
+    }
+}
+
 /* behind: references that stand behind these, and are looked at next */
 static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t behind,
                       size_t depth);
@@ -148,15 +157,10 @@ static void sort_group(struct order_ref *refs, struct order_ref *spare, size_t c
     sort_from(refs, spare, count, behind, depth);
 }
 
-/* prefixes are those at `depth` */
-static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t behind,
-                      size_t depth)
+/* prefixes are those at `depth`, and sorted */
+static void sort_groups(struct order_ref *refs, struct order_ref *spare, size_t count,
+                        size_t behind, size_t depth)
 {
-    if (count > MERGE_MAX) {
-        radix_sort(refs, spare, count);
-    } else {
-        merge_sort(refs, spare, count, depth, false);
-    }
     size_t from = 0;
     while (from < count) {
         size_t to = from + 1;
@@ -169,6 +173,14 @@ static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t co
         }
         from = to;
     }
+}
+
+/* prefixes are those at `depth` */
+static void sort_from(struct order_ref *refs, struct order_ref *spare, size_t count, size_t behind,
+                      size_t depth)
+{
+    order_sort_prefixes(refs, spare, count);
+    sort_groups(refs, spare, count, behind, depth);
 }
 
 /* Ranges of keys, each sorted by whoever comes first. */
@@ -196,11 +208,15 @@ static void *sort_ranges(void *arg)
 }
 
 bool order_sort(struct order_ref **in_refs, struct order_ref **in_spare, size_t count,
-                unsigned threads)
+                bool is_by_prefix, unsigned threads)
 {
     struct order_ref *refs = *in_refs;
     struct order_ref *spare = *in_spare;
 
+    if (is_by_prefix) {
+        sort_groups(refs, spare, count, 0, 0);
+        return true;
+    }
     if (count < SPLIT_MIN) {
         sort_from(refs, spare, count, 0, 0);
         return true;

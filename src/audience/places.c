@@ -5,8 +5,10 @@
  */
 #include "audience/places.h"
 
+#include "audience/side_by_side.h"
 #include "sys/memory.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -64,6 +66,50 @@ static bool is_uneven(const struct order_ranges *ranges)
     return false;
 }
 
+/* Pieces, each sorted by the beginnings of its keys by whoever comes first. */
+struct sorting {
+    struct places *places;
+    size_t longest;
+    atomic_size_t next;
+    atomic_bool is_failed;
+};
+
+static void *sort_pieces(void *arg)
+{
+    struct sorting *sorting = arg;
+    const struct order_ranges *ranges = &sorting->places->ranges;
+    struct order_ref *spare = malloc((sorting->longest + 1) * sizeof *spare);
+
+    if (spare == NULL) {
+        atomic_store(&sorting->is_failed, true);
+    }
+    while (spare != NULL) {
+        size_t piece = atomic_fetch_add(&sorting->next, 1);
+        if (piece >= ranges->count) {
+            break;
+        }
+        size_t from = ranges->starts[piece];
+        order_sort_prefixes(sorting->places->refs + from, spare, ranges->starts[piece + 1] - from);
+    }
+    free(spare);
+    return NULL;
+}
+
+/* What is read again in the order of its keys' beginnings has less to be sorted then; and a count
+ * that keeps its places does this while a processor has nothing else to do. */
+static enum rc sort_all(struct places *places, unsigned threads, struct err *err)
+{
+    struct sorting sorting = {.places = places};
+    const struct order_ranges *ranges = &places->ranges;
+
+    for (size_t i = 0; i < ranges->count; i++) {
+        size_t rows = ranges->starts[i + 1] - ranges->starts[i];
+        sorting.longest = rows > sorting.longest ? rows : sorting.longest;
+    }
+    side_by_side(sort_pieces, &sorting, 0, threads);
+    return atomic_load(&sorting.is_failed) ? no_memory(err) : RC_OK;
+}
+
 static enum rc cut_sorted(struct places *places, const struct outcome *outcome, unsigned threads,
                           bool *out_is_uneven, struct err *err)
 {
@@ -89,7 +135,7 @@ static enum rc cut_sorted(struct places *places, const struct outcome *outcome, 
     places->refs = refs;
     places->count = count;
     places->cap = count + 1;
-    return RC_OK;
+    return sort_all(places, threads, err);
 }
 
 enum rc places_cut(struct places *places, const struct outcome *outcome, unsigned threads,

@@ -4,7 +4,7 @@
  * 16 bytes a candidate, where what is delivered of it may be a hundred: rows are read again, and
  * made into items, when it is known who is in, and in which part of the output. In the end they
  * stand in pieces: the keys of each are behind those of the piece before; within one, candidates
- * are in the order of the file.
+ * are in the order in which their keys begin, or of the file where nothing is sorted.
  */
 #ifndef POSTROOM_AUDIENCE_PLACES_H
 #define POSTROOM_AUDIENCE_PLACES_H

@@ -119,15 +119,19 @@ static enum rc make_items(struct worker *worker, const struct order_ref *refs, s
             return no_memory(err);
         }
         select_columns(worker, &row, &audience->second);
-        if (select_prefix(audience, worker->fields) != refs[i].prefix) {
-            return changed(err);
-        }
         struct audience_row here = {worker->fields, audience->columns, 0, false,
                                     audience->delimiter};
+        size_t item_at = chunk->bytes.len;
         enum rc rc = select_item(worker, chunk, &here, i, err);
         if (rc != RC_OK) {
             return err_add(err, rc, "%s:%llu", audience->name,
                            line_at(&audience->late, place_at(refs[i].place)));
+        }
+        /* the item's key begins as the row's did */
+        const struct order_item *item =
+            (const struct order_item *)(const void *)(chunk->bytes.ptr + item_at);
+        if (order_prefix(item, 0) != refs[i].prefix) {
+            return changed(err);
         }
     }
     return RC_OK;

@@ -148,6 +148,7 @@ static void turn(struct engine *engine)
     sends_commit(engine, now_ns);
     receipts_turn(engine, now_ns);
     feedbacks_scan(engine, now_ns);
+    now_ns = clock_now_ns(); /* the disk was waited for: what begins now did not begin before */
     doors_scan_approved(engine, now_ns);
     doors_scan_inbox(engine, now_ns);
     due_advance(engine, now_ns);
