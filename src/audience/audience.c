@@ -470,7 +470,7 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
     bool is_started = excluded_fd >= 0 && audience->threads > 1 &&
                       pthread_create(&helper, NULL, write_excluded, &writing) == 0;
     enum rc rc = late_settle(audience, err);
-    audience->is_kept = rc == RC_OK && late_keep(audience);
+    bool are_kept = rc == RC_OK && late_keep_rows(audience);
     if (rc == RC_OK) {
         rc = read_seeds(audience, err);
     }
@@ -482,6 +482,7 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
     } else if (excluded_fd >= 0) {
         write_excluded(&writing);
     }
+    audience->is_kept = are_kept && writing.rc == RC_OK && late_keep_head(audience, excluded_fd);
     late_read(audience); /* behind the helper, which looks into the file */
     spill_release(&audience->log);
     return rc != RC_OK || writing.rc == RC_OK ? rc

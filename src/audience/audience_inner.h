@@ -61,6 +61,7 @@ struct late {
     struct mapping *mapping; /* of the whole file; audience.recall looks there, too */
     struct places places;
     struct mapping *kept;     /* places borrow from it */
+    uint64_t kept_hash;       /* of the rows that are kept */
     struct order_chunk seeds; /* those that are sorted among the recipients */
     size_t rows_max;          /* more than were expected: memory is short */
     size_t pieces_at_once;    /* that are made, or wait to be delivered */
@@ -203,9 +204,11 @@ void late_read(struct audience *audience);
 /* late_settle - who is in is known: cut the places into pieces. Results as late_add */
 enum rc late_settle(struct audience *audience, struct err *err) MUST_CHECK;
 
-/* late_keep - behind late_settle of a count: write who is in to options.keep; false: it is not kept
- */
-bool late_keep(const struct audience *audience);
+/* late_keep_rows, late_keep_head - behind late_settle of a count: write who is in to options.keep,
+ * the rows while the list of those who are not is written, the head when it is. false: nothing is
+ * kept: what spares an extraction work is not worth a count that fails */
+bool late_keep_rows(struct audience *audience);
+bool late_keep_head(const struct audience *audience, int excluded_fd);
 
 /* late_each - as order_each: all recipients in order, and the sorted seeds among them. Sequences of
  * recipients are below the number of candidates and mean nothing; those of seeds are not below */

@@ -8,7 +8,6 @@
 #include "sys/fs.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,18 +16,16 @@
 /* Another number wherever what is written, or who is in by the same settings, becomes another. */
 static const char FORMAT[8] = "kept 1\n";
 
-enum { HEAD_BYTES = 8192 /* rows begin on a page */ };
-
-/* A file that has all of these is the one that was counted: whoever writes it changes a time. */
-struct file_identity {
-    uint64_t device, inode, bytes;
-    int64_t changed_s, changed_ns, modified_s, modified_ns; /* without gaps: compared as bytes */
+enum {
+    HEAD_BYTES = 8192, /* rows begin on a page */
+    FREE_PART = 8      /* of the room on the disk an eighth is taken at most */
 };
 
 struct head {
     char format[sizeof FORMAT];
     char identity[SHA256_HEX_BYTES];
-    struct file_identity recipients;
+    struct fs_identity recipients;
+    struct fs_identity excluded;
     struct audience_counts counts;
     uint64_t is_sorted;
     struct order_ranges ranges; /* its pointers mean nothing */
@@ -39,48 +36,68 @@ struct head {
 
 static_assert(sizeof(struct head) <= HEAD_BYTES, "it stands in front of the rows");
 
-static bool identify(int fd, struct file_identity *out)
-{
-    struct stat status;
-    if (fstat(fd, &status) != 0) {
-        return false;
-    }
-    *out = (struct file_identity){.device = status.st_dev,
-                                  .inode = status.st_ino,
-                                  .bytes = (uint64_t)status.st_size,
-                                  .changed_s = status.st_ctim.tv_sec,
-                                  .changed_ns = status.st_ctim.tv_nsec,
-                                  .modified_s = status.st_mtim.tv_sec,
-                                  .modified_ns = status.st_mtim.tv_nsec};
-    return true;
-}
-
 static uint64_t hash_of_head(const struct head *head)
 {
     return hash64(head, offsetof(struct head, head_hash), 0);
 }
 
-enum rc kept_write(const struct audience_kept *kept, int recipients,
-                   const struct audience_counts *counts, const struct places *places,
-                   struct err *err)
+static bool put(const struct audience_kept *kept, const void *bytes, size_t len, uint64_t at)
+{
+    if (fs_pwrite_all(kept->fd, bytes, len, at, NULL) == RC_OK) {
+        return true;
+    }
+    (void)!fs_truncate(kept->fd, 0, NULL); /* the room is others' */
+    return false;
+}
+
+bool kept_write_rows(const struct audience_kept *kept, const struct places *places,
+                     uint64_t *out_hash)
+{
+    size_t bytes = places->count * sizeof *places->refs;
+    uint64_t free_bytes = 0;
+    *out_hash = hash64(places->refs, bytes, 0);
+    /* What others write at the same time must not meet a full disk because of us. */
+    return fs_free_bytes(kept->fd, &free_bytes, NULL, NULL) == RC_OK &&
+           free_bytes / FREE_PART >= bytes && put(kept, places->refs, bytes, HEAD_BYTES);
+}
+
+bool kept_write_head(const struct audience_kept *kept, int recipients, int excluded,
+                     const struct audience_counts *counts, const struct places *places,
+                     uint64_t rows_hash)
 {
     struct head head;
-    size_t bytes = places->count * sizeof *places->refs;
-
     memset(&head, 0, sizeof head); /* what lies between its parts, too */
     memcpy(head.format, FORMAT, sizeof head.format);
     memcpy(head.identity, kept->identity, sizeof head.identity);
-    if (!identify(recipients, &head.recipients)) {
-        return err_set(err, RC_IO, "the recipients cannot be looked at: %s", strerror(errno));
+    if (!fs_identify(recipients, &head.recipients) || !fs_identify(excluded, &head.excluded)) {
+        return false;
     }
     head.counts = *counts;
     head.is_sorted = places->is_sorted;
     head.ranges = places->ranges;
+    head.ranges.parts = NULL;
+    head.ranges.range_of_ref = NULL;
     head.rows = places->count;
-    head.rows_hash = hash64(places->refs, bytes, 0);
+    head.rows_hash = rows_hash;
     head.head_hash = hash_of_head(&head);
-    enum rc rc = fs_pwrite_all(kept->fd, places->refs, bytes, HEAD_BYTES, err);
-    return rc == RC_OK ? fs_pwrite_all(kept->fd, &head, sizeof head, 0, err) : rc;
+    return put(kept, &head, sizeof head, 0);
+}
+
+/* What is looked up in ranges lies inside. */
+static bool are_ranges_sound(const struct head *head)
+{
+    const struct order_ranges *ranges = &head->ranges;
+    if (head->is_sorted == 0) {
+        return true;
+    }
+    bool is_sound = ranges->count >= 1 && ranges->count <= ORDER_RANGES_MAX &&
+                    ranges->half <= ORDER_RANGES_MAX / 2 + 1 && ranges->starts[0] == 0 &&
+                    ranges->starts[ranges->count] == head->rows && ranges->parts == NULL &&
+                    ranges->range_of_ref == NULL;
+    for (size_t i = 0; is_sound && i < ranges->count; i++) {
+        is_sound = ranges->starts[i] <= ranges->starts[i + 1];
+    }
+    return is_sound;
 }
 
 static bool read_head(const struct audience_kept *kept, struct head *head)
@@ -90,16 +107,21 @@ static bool read_head(const struct audience_kept *kept, struct head *head)
            head->head_hash == hash_of_head(head) &&
            memcmp(head->format, FORMAT, sizeof FORMAT) == 0 && fstat(kept->fd, &status) == 0 &&
            head->rows <= (uint64_t)status.st_size / sizeof(struct order_ref) &&
-           (uint64_t)status.st_size == HEAD_BYTES + head->rows * sizeof(struct order_ref);
+           (uint64_t)status.st_size == HEAD_BYTES + head->rows * sizeof(struct order_ref) &&
+           are_ranges_sound(head);
 }
 
 bool kept_look(const struct audience_kept *kept, int recipients, struct audience_counts *out_counts)
 {
     struct head head;
-    struct file_identity now;
-    if (!read_head(kept, &head) || !identify(recipients, &now) ||
+    struct fs_identity now;
+    struct fs_identity excluded;
+    if (!read_head(kept, &head) || !fs_identify(recipients, &now) ||
+        !fs_identify(kept->excluded_fd, &excluded) ||
         memcmp(head.identity, kept->identity, sizeof head.identity) != 0 ||
-        memcmp(&head.recipients, &now, sizeof now) != 0 || head.rows != head.counts.records) {
+        memcmp(&head.recipients, &now, sizeof now) != 0 ||
+        memcmp(&head.excluded, &excluded, sizeof excluded) != 0 ||
+        head.rows != head.counts.records) {
         return false;
     }
     *out_counts = head.counts;

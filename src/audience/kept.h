@@ -14,16 +14,23 @@
 #include "sys/mapping.h"
 
 /*
- * kept_write - write the file
- * kept        its descriptor and its identity
- * recipients  read to their end
+ * kept_write_rows - the first half of the file
  * places      cut
- * Returns     RC_OK; RC_TEMP the disk is full; RC_IO
+ * out_hash    for kept_write_head
+ * Returns     false: the disk has little room or none, and the file is empty
  * Cost        16 bytes a row
  */
-enum rc kept_write(const struct audience_kept *kept, int recipients,
-                   const struct audience_counts *counts, const struct places *places,
-                   struct err *err) MUST_CHECK;
+bool kept_write_rows(const struct audience_kept *kept, const struct places *places,
+                     uint64_t *out_hash);
+
+/*
+ * kept_write_head - the other half, which makes it whole
+ * recipients  read to their end
+ * excluded    the list of those that are not in, written to its end
+ */
+bool kept_write_head(const struct audience_kept *kept, int recipients, int excluded,
+                     const struct audience_counts *counts, const struct places *places,
+                     uint64_t rows_hash);
 
 /* kept_look - may it be taken over? out_counts says how many rows there are then */
 bool kept_look(const struct audience_kept *kept, int recipients,

@@ -59,11 +59,20 @@ static enum rc no_memory(struct err *err)
 
 /* --- whether --- */
 
+static bool is_worth_it(const struct audience_options *options, uint64_t bytes)
+{
+    return (options->payload != NULL || options->keep != NULL) && options->late_from_bytes > 0 &&
+           bytes >= options->late_from_bytes;
+}
+
 size_t late_rows_expected(const struct audience *audience, const struct csv_block *first)
 {
     uint64_t bytes = csv_cursor_bytes(audience->cursor);
     uint64_t rows = 1;
-    for (size_t i = 0; bytes > 0 && i < first->len; i++) {
+    if (!is_worth_it(&audience->options, bytes)) {
+        return 0;
+    }
+    for (size_t i = 0; i < first->len; i++) {
         rows += first->bytes[i] == '\n';
     }
     rows = bytes * rows / (first->len + 1);
@@ -97,9 +106,8 @@ void late_begin(struct audience *audience, size_t rows)
     struct late *late = &audience->late;
     uint64_t bytes = csv_cursor_bytes(audience->cursor);
 
-    if ((options->payload == NULL && options->keep == NULL) || options->late_from_bytes == 0 ||
-        bytes < options->late_from_bytes || audience->recall.fd < 0 ||
-        bytes >= PLACES_FILE_BYTES_MAX || !has_room(audience, rows, bytes) ||
+    if (!is_worth_it(options, bytes) || audience->recall.fd < 0 || bytes >= PLACES_FILE_BYTES_MAX ||
+        !has_room(audience, rows, bytes) ||
         mapping_open(options->fd, bytes, &late->mapping, NULL) != RC_OK) {
         return;
     }
@@ -148,22 +156,29 @@ bool late_take_over(struct audience *audience)
 
 /* --- while rows are selected --- */
 
-/* What was remembered becomes items after all; of a count nothing is kept then. */
+static void drop_places(struct audience *audience)
+{
+    struct late *late = &audience->late;
+    places_release(&late->places);
+    mapping_forget(late->mapping);
+    atomic_store(&late->is_on, false);
+}
+
+/* What was remembered becomes items after all; of a count nothing is kept. */
 static enum rc give_up(struct audience *audience, struct worker *worker, struct err *err)
 {
     struct late *late = &audience->late;
     struct order *order = &audience->order;
     size_t memory_bytes = order->memory_bytes;
+    enum rc rc = RC_OK;
 
     order->memory_bytes = memory_bytes / 2; /* places take the other half at most */
-    enum rc rc = audience->options.payload == NULL
-                     ? RC_OK
-                     : reread_rows(worker, late->places.refs, late->places.count, order_take_chunk,
-                                   order, 0, err);
+    if (audience->options.payload != NULL) {
+        rc = reread_rows(worker, late->places.refs, late->places.count, order_take_chunk, order, 0,
+                         err);
+    }
     order->memory_bytes = memory_bytes;
-    places_release(&late->places);
-    mapping_forget(late->mapping);
-    atomic_store(&late->is_on, false);
+    drop_places(audience);
     return rc;
 }
 
@@ -203,7 +218,13 @@ enum rc late_add(struct audience *audience, struct worker *worker, const struct 
         rc = give_up(audience, worker, err);
         is_on = false;
     }
-    if (rc != RC_OK || (!is_on && audience->options.payload == NULL)) {
+    if (rc == RC_OK && audience->options.payload == NULL) {
+        if (is_on && places_add(places, refs, count, NULL) != RC_OK) {
+            drop_places(audience);
+        }
+        return RC_OK;
+    }
+    if (rc != RC_OK) {
         return rc;
     }
     return is_on ? places_add(places, refs, count, err)
@@ -220,6 +241,12 @@ enum rc late_settle(struct audience *audience, struct err *err)
         return RC_OK;
     }
     enum rc rc = places_cut(&late->places, &audience->outcome, audience->threads, &is_uneven, err);
+    if (audience->options.payload == NULL) {
+        if (rc != RC_OK || is_uneven) {
+            drop_places(audience);
+        }
+        return RC_OK;
+    }
     if (rc == RC_OK && is_uneven) {
         rc = audience_worker_init(&worker, audience, 0) ? give_up(audience, &worker, err)
                                                         : no_memory(err);
@@ -228,13 +255,17 @@ enum rc late_settle(struct audience *audience, struct err *err)
     return rc;
 }
 
-/* What spares an extraction work is not worth a count that fails: a full disk, mostly. */
-bool late_keep(const struct audience *audience)
+bool late_keep_rows(struct audience *audience)
 {
-    const struct audience_options *options = &audience->options;
-    const struct late *late = &audience->late;
-    return options->payload == NULL && atomic_load(&late->is_on) &&
-           kept_write(options->keep, options->fd, &audience->counts, &late->places, NULL) == RC_OK;
+    struct late *late = &audience->late;
+    return audience->options.payload == NULL && atomic_load(&late->is_on) &&
+           kept_write_rows(audience->options.keep, &late->places, &late->kept_hash);
+}
+
+bool late_keep_head(const struct audience *audience, int excluded_fd)
+{
+    return kept_write_head(audience->options.keep, audience->options.fd, excluded_fd,
+                           &audience->counts, &audience->late.places, audience->late.kept_hash);
 }
 
 /* --- while they are delivered --- */

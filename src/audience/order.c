@@ -332,8 +332,9 @@ enum rc order_finish(struct order *order, struct err *err)
         rc = spill_flush(&order->spilled, err);
         release_slabs(order);
         free(order->refs);
-        order->refs = NULL;
-        order->refs_cap = 0;
+        free(order->spare);
+        order->refs = order->spare = NULL;
+        order->refs_cap = order->spare_cap = 0;
     }
     return rc;
 }

@@ -39,8 +39,8 @@ enum rc order_sort_refs(struct order *order, struct err *err)
     if (order->refs_count < 2) {
         return RC_OK;
     }
-    /* as many as refs has room for: the two may change places */
-    if (order->spare_cap < order->refs_cap) {
+    /* as many as refs has room for, no more and no less: the two may change places */
+    if (order->spare_cap != order->refs_cap) {
         free(order->spare);
         order->spare = malloc(order->refs_cap * sizeof *order->spare);
         order->spare_cap = order->spare == NULL ? 0 : order->refs_cap;

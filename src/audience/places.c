@@ -71,7 +71,6 @@ struct sorting {
     struct places *places;
     size_t longest;
     atomic_size_t next;
-    atomic_bool is_failed;
 };
 
 static void *sort_pieces(void *arg)
@@ -80,9 +79,6 @@ static void *sort_pieces(void *arg)
     const struct order_ranges *ranges = &sorting->places->ranges;
     struct order_ref *spare = malloc((sorting->longest + 1) * sizeof *spare);
 
-    if (spare == NULL) {
-        atomic_store(&sorting->is_failed, true);
-    }
     while (spare != NULL) {
         size_t piece = atomic_fetch_add(&sorting->next, 1);
         if (piece >= ranges->count) {
@@ -107,7 +103,8 @@ static enum rc sort_all(struct places *places, unsigned threads, struct err *err
         sorting.longest = rows > sorting.longest ? rows : sorting.longest;
     }
     side_by_side(sort_pieces, &sorting, 0, threads);
-    return atomic_load(&sorting.is_failed) ? no_memory(err) : RC_OK;
+    /* Who had no memory left them to the others. */
+    return atomic_load(&sorting.next) < ranges->count ? no_memory(err) : RC_OK;
 }
 
 static enum rc cut_sorted(struct places *places, const struct outcome *outcome, unsigned threads,

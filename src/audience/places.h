@@ -53,7 +53,8 @@ enum rc places_add(struct places *places, const struct order_ref *refs, size_t c
  *
  * *out_is_uneven   one piece would hold more than an eighth of all, and many: nothing was changed
  * Returns          RC_OK; RC_NOMEM
- * Memory           as much again as sorted candidates take and a byte each, until it returns
+ * Memory           as much again as sorted candidates take and a byte each, until it returns; then
+ *                  the longest piece once more for each thread
  */
 enum rc places_cut(struct places *places, const struct outcome *outcome, unsigned threads,
                    bool *out_is_uneven, struct err *err) MUST_CHECK;

@@ -74,7 +74,9 @@ static enum rc gather(struct worker *worker, const struct order_ref *refs, size_
     }
     memset(rows->ptr + rows->len, 0, CSV_SLACK_BYTES);
     *out_count = done;
-    return recall_check(plan, err);
+    /* refs, too, may be a file's */
+    const struct mapping *kept = worker->audience->late.kept;
+    return kept != NULL && mapping_is_broken(kept) ? changed(err) : recall_check(plan, err);
 }
 
 /* The line that a row begins on, counted from the beginning: a fault is told with it, and once. */
@@ -123,6 +125,9 @@ static enum rc make_items(struct worker *worker, const struct order_ref *refs, s
                                     audience->delimiter};
         size_t item_at = chunk->bytes.len;
         enum rc rc = select_item(worker, chunk, &here, i, err);
+        if (rc != RC_OK && select_prefix(audience, worker->fields) != refs[i].prefix) {
+            return changed(err);
+        }
         if (rc != RC_OK) {
             return err_add(err, rc, "%s:%llu", audience->name,
                            line_at(&audience->late, place_at(refs[i].place)));

@@ -88,6 +88,12 @@ static enum rc check_copy(const struct take_copy *copy, struct err *err)
                : still_changing(copy->name, err);
 }
 
+void take_drop(struct take_copy *copy)
+{
+    fs_drop(&copy->out);
+    *copy = TAKE_COPY_NONE;
+}
+
 enum rc take_finish(struct take_copy *copy, struct err *err)
 {
     if (copy->name == NULL) {

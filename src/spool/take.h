@@ -40,13 +40,21 @@ struct take_copy {
 
 /*
  * take_files - copy opened files (drop_open_files)
- * last     the largest but delivery.conf is only begun, for somebody to read it: take_finish it.
- * NULL: all are copied Returns  RC_OK RC_TEMP    "still changing": size or times of a file changed
- * during the copy; or the disk is full RC_RANGE   more than limits->total_bytes RC_EXISTS  dst is
- * not empty RC_PERM    no delivery.conf;  RC_NOMEM
+ * last      the largest but delivery.conf is only begun, for somebody to read it: take_finish or
+ *           take_drop it, also after a failure. NULL: all are copied
+ * Returns   RC_OK
+ *           RC_TEMP    "still changing": size or times of a file changed during the copy; or the
+ *                      disk is full
+ *           RC_RANGE   more than limits->total_bytes
+ *           RC_EXISTS  dst is not empty
+ *           RC_PERM    no delivery.conf
+ *           RC_NOMEM
  */
 enum rc take_files(struct drop_files *files, int dst, const struct take_limits *limits,
                    struct take_copy *last, struct take_result *out, struct err *err) MUST_CHECK;
+
+/* take_drop - leave its copy as it is; TAKE_COPY_NONE then */
+void take_drop(struct take_copy *copy);
 
 /*
  * take_finish - copy what nobody read of it, and see that it is as it was when its copy was begun;

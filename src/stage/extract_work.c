@@ -161,27 +161,34 @@ static enum rc put_excluded(const struct extract *extract, bool is_taken_over, i
                : rc;
 }
 
+/* What the count kept, opened; -1: nothing, or no list of its excluded ones beside it */
+struct kept {
+    int fd;
+    int excluded_fd;
+};
+
 /* Of the job before, in this worker: what a million rows held takes ten milliseconds to give back,
  * and its report need not wait for that. The last one's is given back by the worker's end. */
 static struct selection held;
-static int held_kept_fd = -1;
+static struct kept held_kept = {-1, -1};
 
 /*
  * What the count kept is for one extraction: it leaves its place before it is read. Whatever comes
  * of this one, the next reads the recipients themselves.
  */
-static int take_kept(const struct extract *extract)
+static struct kept take_kept(const struct extract *extract)
 {
-    int fd = -1;
+    struct kept kept = {-1, -1};
     int dirfd = extract->subject.dirfd;
     enum rc rc = extract->subject.order->channel == HOUSE_MAIL
-                     ? fs_open_regular(dirfd, KEPT_FILE, &fd, NULL)
+                     ? fs_open_regular(dirfd, KEPT_FILE, &kept.fd, NULL)
                      : RC_GONE;
     rc = rc == RC_OK ? fs_remove(dirfd, KEPT_FILE, NULL) : rc;
+    rc = rc == RC_OK ? fs_open_regular(dirfd, EXCLUDED_FILE, &kept.excluded_fd, NULL) : rc;
     if (rc != RC_OK) {
-        fs_drop(&fd);
+        fs_drop(&kept.fd);
     }
-    return fd;
+    return kept;
 }
 
 static enum rc extract_all(struct extract *extract, struct stage_report *report,
@@ -191,9 +198,10 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     int excluded = -1;
     struct selection selection = {.arena = ARENA_EMPTY};
     struct audience_counts counts = {0};
-    int kept_fd = take_kept(extract);
+    struct kept kept = take_kept(extract);
     selection_close(&held);
-    fs_drop(&held_kept_fd);
+    fs_drop(&held_kept.fd);
+    fs_drop(&held_kept.excluded_fd);
     atomic_store(&cell->of, extract->subject.view.records + extract->subject.view.seeds);
     enum rc rc = open_output(extract, &out_dirfd, &excluded, err);
     if (rc == RC_OK) {
@@ -201,9 +209,10 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
                                         .house = extract->env->house,
                                         .lists = &extract->env->lists,
                                         .revision = extract->subject.view.revision,
-                                        .keeping = kept_fd >= 0 ? SELECTION_TAKES_OVER
+                                        .keeping = kept.fd >= 0 ? SELECTION_TAKES_OVER
                                                                 : SELECTION_KEEPS_NOTHING,
-                                        .kept_fd = kept_fd,
+                                        .kept_fd = kept.fd,
+                                        .excluded_fd = kept.excluded_fd,
                                         .created_ns = extract->moment.created_ns,
                                         .spill_fd = out_dirfd,
                                         .cell = cell};
@@ -224,7 +233,7 @@ static enum rc extract_all(struct extract *extract, struct stage_report *report,
     rc = rc == RC_OK ? write_target(extract, &selection, &counts, report->quantity, out_dirfd, err)
                      : rc;
     held = selection;
-    held_kept_fd = kept_fd;
+    held_kept = kept;
     fs_drop(&excluded);
     fs_drop(&out_dirfd);
     return rc;

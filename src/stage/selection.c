@@ -7,6 +7,7 @@
 #include "channel/quarantine.h"
 #include "channel/recipients.h"
 #include "channel/sms_text.h"
+#include "sys/build.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
@@ -462,40 +463,34 @@ static struct audience_options plain_options(const struct opening *o)
 
 /* --- what is kept of a count --- */
 
-static void add_status(struct buf *text, const char *name, const struct stat *status)
-{
-    buf_add_format(text, "%s %ju %ju %jd %jd.%ld %jd.%ld\n", name, (uintmax_t)status->st_dev,
-                   (uintmax_t)status->st_ino, (intmax_t)status->st_size,
-                   (intmax_t)status->st_mtim.tv_sec, status->st_mtim.tv_nsec,
-                   (intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
-}
-
 /* A list that was changed this moment may be changed again without its times telling. */
-static bool is_settled(const struct stat *status)
+static bool is_settled(const struct fs_identity *list)
 {
-    return clock_now_ns() / NS_PER_SECOND - (int64_t)status->st_ctim.tv_sec >= SETTLED_S;
+    return clock_now_ns() / NS_PER_SECOND - list->changed_s >= SETTLED_S;
 }
 
 /*
- * Everything that says who is in but the recipients, which audience/kept looks at: the settings as
- * they are frozen, the revision, and every list with the time of its last change. What is not known
- * has no identity: false.
+ * Everything that says who is in but the recipients, which audience/kept looks at: the program, the
+ * settings as they are frozen, the revision, and every list with the time of its last change. What
+ * is not known has no identity: false.
  */
 static bool identify(const struct opening *o, const struct audience_options *options,
                      char out[SHA256_HEX_BYTES])
 {
     struct buf text = BUF_EMPTY;
-    bool is_known = true;
+    struct slice build = build_id();
     size_t own = o->order->target.exclude.count;
+    bool is_known = build.len > 0;
+    buf_add_slice(&text, build);
     buf_add_format(&text, "%s %" PRIu64 "\n", o->order->id, o->wants->revision);
     order_write(o->order, &text);
     for (size_t i = 0; is_known && i < options->exclude_count; i++) {
-        const struct audience_list *list = &options->exclude[i];
-        struct stat status;
-        is_known = fstat(list->fd, &status) == 0 &&
-                   (i < own || !o->wants->is_counting || is_settled(&status));
+        struct fs_identity list;
+        is_known = fs_identify(options->exclude[i].fd, &list) &&
+                   (i < own || !o->wants->is_counting || is_settled(&list));
         if (is_known) {
-            add_status(&text, list->name, &status);
+            buf_add_format(&text, "%s\n", options->exclude[i].name);
+            buf_add(&text, &list, sizeof list);
         }
     }
     is_known = is_known && buf_ok(&text, NULL) == RC_OK;
@@ -516,6 +511,7 @@ static enum rc set_kept(struct opening *o, struct audience_options *options, str
         return err_set(err, RC_NOMEM, "no memory for a selection");
     }
     kept->fd = o->wants->kept_fd;
+    kept->excluded_fd = o->wants->excluded_fd;
     if (identify(o, options, kept->identity)) {
         options->keep = o->wants->keeping == SELECTION_KEEPS ? kept : NULL;
         options->kept = o->wants->keeping == SELECTION_TAKES_OVER ? kept : NULL;

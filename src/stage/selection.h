@@ -16,7 +16,6 @@
 #include "delivery/order.h"
 #include "pack/extraction.h"
 #include "stage/content.h"
-#include "stage/env.h"
 #include "stage/lists.h"
 #include "sys/progress.h"
 
@@ -31,6 +30,7 @@ struct selection_wants {
     uint64_t revision;
     bool is_counting; /* nothing is rendered or ordered */
     enum selection_keeping keeping;
+    int excluded_fd;            /* SELECTION_TAKES_OVER: the list of the count */
     int kept_fd;                /* what is kept of the count: to be written, or taken over */
     int64_t created_ns;         /* when the rows are fixed: the date in names */
     int spill_fd;               /* directory for sorted runs; -1: none */

@@ -107,12 +107,12 @@ enum rc subject_move(const struct stage_env *env, struct subject *subject, struc
     if (to == subject->stage) {
         return RC_OK;
     }
+    if (to == STAGE_DONE) {
+        (void)!fs_remove(subject->dirfd, KEPT_FILE, NULL); /* before: nobody looks there again */
+    }
     enum rc rc = spool_move(env->spool, subject->id, subject->stage, to, err);
     if (rc == RC_OK) {
         subject->stage = to;
-        if (to == STAGE_DONE) {
-            (void)!fs_remove(subject->dirfd, KEPT_FILE, NULL); /* stopped, mostly */
-        }
     }
     return rc;
 }

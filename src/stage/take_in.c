@@ -240,7 +240,9 @@ void take_in_work(struct take_in *take, struct stage_report *report, struct prog
         rc = prepare_run(&options, &prepared, problems, &err);
     }
     /* Nothing is told of a drop that is still being written, but that. */
-    if (take_finish(&last, &changed) != RC_OK) {
+    if (rc == RC_TEMP || rc == RC_NOMEM || rc == RC_IO) {
+        take_drop(&last);
+    } else if (take_finish(&last, &changed) != RC_OK) {
         rc = err_set(&err, RC_TEMP, "%s", changed.text);
     }
     if (rc == RC_OK && !prepared.has_bad_rows && take->previous_fd >= 0) {

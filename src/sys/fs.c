@@ -448,6 +448,22 @@ enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint
     return rc;
 }
 
+bool fs_identify(int fd, struct fs_identity *out)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0) {
+        return false;
+    }
+    *out = (struct fs_identity){.device = status.st_dev,
+                                .inode = status.st_ino,
+                                .bytes = (uint64_t)status.st_size,
+                                .modified_s = status.st_mtim.tv_sec,
+                                .modified_ns = status.st_mtim.tv_nsec,
+                                .changed_s = status.st_ctim.tv_sec,
+                                .changed_ns = status.st_ctim.tv_nsec};
+    return true;
+}
+
 bool fs_same_as(int a_fd, int dirfd, const char *name)
 {
     int b_fd = -1;

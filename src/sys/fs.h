@@ -144,7 +144,8 @@ enum rc fs_read_small(int dirfd, const char *name, size_t max_bytes, struct buf 
 /* fs_read_fd - append what is left to read in fd; results as fs_read_small */
 enum rc fs_read_fd(int fd, size_t max_bytes, struct buf *out, struct err *err) MUST_CHECK;
 
-/* fs_read_some - one read, over EINTR; *out_len 0 is the end of the file. RC_OK; RC_TEMP, RC_PERM */
+/* fs_read_some - one read, over EINTR; *out_len 0 is the end of the file. RC_OK; RC_TEMP, RC_PERM
+ */
 enum rc fs_read_some(int fd, void *bytes, size_t len, size_t *out_len, struct err *err) MUST_CHECK;
 
 /* fs_begin_writing - these bytes begin their way to the disk: a sync finds less to do then */
@@ -159,6 +160,18 @@ void fs_begin_writing(int fd, uint64_t at, uint64_t len);
  */
 enum rc fs_copy_fd(int in, int out, uint64_t max_bytes, struct sha256 *sha, uint64_t *out_bytes,
                    struct err *err) MUST_CHECK;
+
+/* Which file it is, and when it was changed last, without gaps: two that are equal as bytes are of
+ * one file that nobody wrote to in between. (Who writes through a mapping may do so for half a
+ * minute at one time of change.) */
+struct fs_identity {
+    uint64_t device, inode, bytes;
+    int64_t modified_s, modified_ns;
+    int64_t changed_s, changed_ns;
+};
+
+/* fs_identify - of an open file; false: it cannot be looked at */
+bool fs_identify(int fd, struct fs_identity *out);
 
 /* fs_same_bytes - two regular files of these names are there and hold the same; false also where
  * one cannot be read. Cost: both are read, unless their sizes differ */

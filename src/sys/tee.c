@@ -5,11 +5,11 @@
  */
 #include "sys/tee.h"
 
-#include "sys/calls.h"
 #include "sys/fs.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { REST_BYTES = 256 * 1024, BEGIN_BYTES = 8 * 1024 * 1024 };
@@ -18,38 +18,38 @@ enum rc tee_open(struct tee *tee, int in, int out, uint64_t size, struct err *er
 {
     *tee = (struct tee){.in = in, .out = out, .size = size};
     /* The offset may be shared with the process that opened it. */
-    return lseek(in, 0, SEEK_SET) == 0 ? RC_OK : sys_err(err, errno, "copy");
+    if (lseek(in, 0, SEEK_SET) == 0) {
+        return RC_OK;
+    }
+    return err_set(err, RC_TEMP, "copy: %s", strerror(errno));
 }
 
-static enum rc failed(struct tee *tee, enum rc rc)
+/* Whatever it is, it is no fault of what is copied. */
+static enum rc failed(const struct tee *tee, struct err *err)
 {
-    tee->rc = rc;
-    return rc;
+    return err_set(err, RC_TEMP, "%s", tee->why.text);
 }
 
 enum rc tee_read(struct tee *tee, void *bytes, size_t cap, size_t *out_got, struct err *err)
 {
     size_t len = 0;
 
-    if (tee->rc != RC_OK) {
-        return err_set(err, tee->rc, "copy: failed before");
-    }
-    while (len < cap && tee->done + len < tee->size) {
+    while (!tee->is_failed && len < cap && tee->done + len < tee->size) {
         uint64_t left = tee->size - tee->done - len;
         size_t got = 0;
-        enum rc rc = fs_read_some(tee->in, (char *)bytes + len,
-                                  left < cap - len ? (size_t)left : cap - len, &got, err);
-        if (rc != RC_OK) {
-            return failed(tee, rc);
-        }
+        tee->is_failed =
+            fs_read_some(tee->in, (char *)bytes + len, left < cap - len ? (size_t)left : cap - len,
+                         &got, &tee->why) != RC_OK;
         if (got == 0) {
             break;
         }
         len += got;
     }
-    enum rc rc = fs_write_all(tee->out, bytes, len, err);
-    if (rc != RC_OK) {
-        return failed(tee, rc);
+    if (!tee->is_failed) {
+        tee->is_failed = fs_write_all(tee->out, bytes, len, &tee->why) != RC_OK;
+    }
+    if (tee->is_failed) {
+        return failed(tee, err);
     }
     tee->done += len;
     if (tee->done - tee->begun >= BEGIN_BYTES) {
@@ -65,7 +65,7 @@ enum rc tee_finish(struct tee *tee, struct err *err)
     size_t got = REST_BYTES;
     enum rc rc = RC_OK;
 
-    if (tee->rc == RC_OK && tee->done == tee->size) {
+    if (!tee->is_failed && tee->done == tee->size) {
         return RC_OK;
     }
     char *block = malloc(REST_BYTES);

@@ -43,13 +43,13 @@ class Kept(house.Case):
         cls.lists = Lists(30)
         cls.addClassCleanup(shutil.rmtree, cls.lists.folder)
 
-    def counted(self, more="approvals = { target = {}; };", rows=LARGE, settled=True, **settings):
+    def counted(self, more="approvals = { target = {}; };", rows=LARGE, target=TARGET, settled=True, **settings):
         """A house whose delivery "a" waits for its target to be approved."""
         self.optout = self.lists.take()
         h = self.house(top=SUPPRESS % self.optout, **settings)
         if not settled:
             self.optout.write_text(OPTOUT)
-        h.drop("a", {"recipients.csv": rows}, target=TARGET, more=more)
+        h.drop("a", {"recipients.csv": rows}, target=target, more=more)
         h.once()
         self.kept = h.spool / "pending/a/.selection"
         return h
@@ -145,6 +145,21 @@ class Kept(house.Case):
         path.write_text(text.replace("R000021", "S000021"))
         self.assertGreater(self.extracted(h), READS_MAX)
 
+    def test_settings_changed_by_somebody__are_obeyed(self):
+        h = self.counted(more='schedule = { extract_at = "2099-01-01T08:00:00+01:00"; };')
+        self.assertTrue(self.kept.exists())
+        path = h.spool / "pending/a/settings.conf"
+        path.write_text(path.read_text().replace("consent_mail = 1", "consent_mail = 1 and city = 'Paris'").replace("2099-01-01T07", "2020-01-01T07"))
+        h.once()
+        self.assertEqual((look.target(h, "a")["records"], look.target(h, "a")["excluded"]["not-selected"]), (0, ROWS))
+
+    def test_the_list_of_excluded_ones_lost__is_written_again(self):
+        h = self.counted()
+        before = (h.spool / "pending/a/excluded.csv").read_bytes()
+        (h.spool / "pending/a/excluded.csv").unlink()
+        self.assertGreater(self.extracted(h), READS_MAX)
+        self.assertEqual((h.where("a") / "excluded.csv").read_bytes(), before)
+
     def test_damaged__is_passed_over(self):
         h = self.counted()
         with open(self.kept, "r+b") as file:
@@ -186,6 +201,9 @@ class Kept(house.Case):
         lines = LARGE.splitlines(keepends=True)
         bad = "".join([*lines[:9000], "too,few\n", *lines[9000:]])
         h = self.counted(rows=bad)
+        self.assertEqual(look.state(h, "a"), "preparation-error")
+        self.assertFalse(self.kept.exists())
+        h = self.counted(target=TARGET + f"; min = {ROWS}")
         self.assertEqual(look.state(h, "a"), "preparation-error")
         self.assertFalse(self.kept.exists())
         h = self.counted(rows=house.recipients(10))

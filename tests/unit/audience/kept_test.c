@@ -57,11 +57,10 @@ static struct buf file_bytes(int fd)
     return bytes;
 }
 
-static struct run run_with(const struct audience_options *options)
+static struct run run_with(const struct audience_options *options, int excluded)
 {
     struct run run = {.rc = RC_OK};
     struct audience *audience = NULL;
-    int excluded = file_of_text("");
     assert_int_equal(audience_open(options, &audience, NULL), RC_OK);
     run.rc = audience_run(audience, excluded, &run.counts, NULL);
     run.is_kept = audience_is_kept(audience);
@@ -71,7 +70,6 @@ static struct run run_with(const struct audience_options *options)
     }
     run.excluded = file_bytes(excluded);
     audience_free(audience);
-    close(excluded);
     return run;
 }
 
@@ -85,11 +83,12 @@ struct kept_case {
 static void count_of(struct kept_case *c, unsigned threads)
 {
     struct audience_options counting = c->small.options;
-    c->kept = (struct audience_kept){.fd = file_of_text(""), .identity = "abc"};
+    c->kept = (struct audience_kept){
+        .fd = file_of_text(""), .excluded_fd = file_of_text(""), .identity = "abc"};
     counting.payload = NULL;
     counting.keep = &c->kept;
     counting.threads = threads;
-    c->count = run_with(&counting);
+    c->count = run_with(&counting, c->kept.excluded_fd);
 }
 
 static void kept_init(struct kept_case *c, const char *rows)
@@ -106,6 +105,7 @@ static void kept_init(struct kept_case *c, const char *rows)
 static void kept_done(struct kept_case *c)
 {
     close(c->kept.fd);
+    close(c->kept.excluded_fd);
     run_release(&c->count);
     small_done(&c->small);
 }
@@ -115,7 +115,10 @@ static struct run extraction_of(const struct kept_case *c, bool takes_over, unsi
     struct audience_options options = c->small.options;
     options.kept = takes_over ? &c->kept : NULL;
     options.threads = threads;
-    return run_with(&options);
+    int excluded = file_of_text("");
+    struct run run = run_with(&options, excluded);
+    close(excluded);
+    return run;
 }
 
 static void assert_same(const struct run *a, const struct run *b)
@@ -228,6 +231,23 @@ static void kept__recipients_changed__is_not_taken_over(void **state)
         }
         kept_done(&c);
     }
+    buf_release(&rows);
+}
+
+static void kept__the_list_of_excluded_ones_changed_or_gone__is_not_taken_over(void **state)
+{
+    (void)state;
+    struct buf rows = random_rows(ROWS);
+    struct kept_case c;
+    kept_init(&c, buf_text(&rows));
+    count_of(&c, 2);
+    assert_taken_over(&c, true);
+    assert_int_equal(pwrite(c.kept.excluded_fd, "x", 1, 30), 1);
+    assert_taken_over(&c, false);
+    close(c.kept.excluded_fd);
+    c.kept.excluded_fd = file_of_text("");
+    assert_taken_over(&c, false);
+    kept_done(&c);
     buf_release(&rows);
 }
 
@@ -350,6 +370,7 @@ int main(void)
         cmocka_unit_test(kept__taken_over__the_same_is_delivered),
         cmocka_unit_test(kept__another_identity__is_not_taken_over),
         cmocka_unit_test(kept__recipients_changed__is_not_taken_over),
+        cmocka_unit_test(kept__the_list_of_excluded_ones_changed_or_gone__is_not_taken_over),
         cmocka_unit_test(kept__damaged__is_not_taken_over),
         cmocka_unit_test(kept__gone_while_it_is_delivered__is_told_and_nothing_else_happens),
         cmocka_unit_test(kept__a_count_that_has_nothing_to_keep),

@@ -1,6 +1,7 @@
 """One large delivery, and everybody else at the same work; containers and levels of ours."""
 import shutil
 import statistics
+import subprocess
 import tarfile
 
 import house
@@ -40,6 +41,20 @@ class Ours:
         return kept
 
 
+class Again:
+    """Extractions for which nothing was kept of a count (a list changed since, mostly): everybody is selected again."""
+
+    def __init__(self):
+        self.seconds = []
+
+    def turn(self, job):
+        work.settle()
+        done = subprocess.run([job.build / "tools/bench/extract-target", "--threads", "2", job.recipients(job.options.rows)], cwd=job.top,
+                              capture_output=True, text=True, check=True)
+        times = dict(pair.split("=") for pair in done.stdout.split())
+        self.seconds.append(float(times["select"]) + float(times["pack"]))
+
+
 class Theirs:
     def __init__(self, peer, job):
         self.peer, self.seconds, self.path = peer, [], None
@@ -73,11 +88,12 @@ def kinds(options):
     return found
 
 
-def rounds(job, results, ours, pigz, workers, data):
+def rounds(job, results, ours, again, pigz, workers, data):
     for number in range(job.options.rounds):
         work.say(f"large delivery, round {number + 1} of {job.options.rounds}")
         ours[DEFAULT].turn(job, results)
         pigz.turn(job, data)
+        again.turn(job)
         for kind, each in ours.items():
             if kind != DEFAULT:
                 each.turn(job, results)
@@ -94,18 +110,19 @@ def measure(job, results):
     own = peers.rows_of(data)
     if len(own) != target["records"]:
         raise work.Broken(f"counts differ: {len(own):,} records in our archive, {target['records']:,} counted")
-    rounds(job, results, ours, pigz, workers, data)
+    again = Again()
+    rounds(job, results, ours, again, pigz, workers, data)
     for theirs in workers:
         if theirs.path:
             theirs.agreed = peers.check(theirs.peer, theirs.path, own, target["excluded"].get("duplicate", 0))
-    show(job, results, target, data, ours, pigz, workers)
+    show(job, results, target, data, ours, again, pigz, workers)
 
 
 def middle(values):
     return statistics.median(values) if values else None
 
 
-def show(job, results, target, data, ours, pigz, workers):
+def show(job, results, target, data, ours, again, pigz, workers):
     recipients = job.recipients(job.options.rows)
     results.section(f"One delivery: {target['rows']:,} recipients ({recipients.stat().st_size / 1e6:.1f} MB), "
                     f"{target['records']:,} records ({data.stat().st_size / 1e6:.1f} MB of data)")
@@ -113,6 +130,8 @@ def show(job, results, target, data, ours, pigz, workers):
     results.row("postroom, extraction alone: tar.gz, level 6", default.extractions, ratio=1)
     results.row("postroom, whole run from the drop", default.wholes,
                 ratio=middle(default.wholes) / middle(default.extractions))
+    results.row("  extraction that selects again (a list changed since)", again.seconds,
+                ratio=middle(again.seconds) / middle(default.extractions))
     show_pigz(results, default, pigz)
     for theirs in workers:
         show_worker(results, default, theirs)
