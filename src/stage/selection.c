@@ -485,9 +485,10 @@ static bool identify(const struct opening *o, const struct audience_options *opt
     buf_add_format(&text, "%s %" PRIu64 "\n", o->order->id, o->wants->revision);
     order_write(o->order, &text);
     for (size_t i = 0; is_known && i < options->exclude_count; i++) {
+        bool is_ours = i < own; /* frozen beside the recipients */
         struct fs_identity list;
         is_known = fs_identify(options->exclude[i].fd, &list) &&
-                   (i < own || !o->wants->is_counting || is_settled(&list));
+                   (is_ours || !o->wants->is_counting || is_settled(&list));
         if (is_known) {
             buf_add_format(&text, "%s\n", options->exclude[i].name);
             buf_add(&text, &list, sizeof list);

@@ -46,7 +46,9 @@ static int look_at_program(struct dl_phdr_info *info, size_t size, void *out)
     for (ElfW(Half) i = 0; i < info->dlpi_phnum && found->len == 0; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         if (part->p_type == PT_NOTE) {
-            const char *at = (const char *)(uintptr_t)(info->dlpi_addr + part->p_vaddr);
+            const uintptr_t address = info->dlpi_addr + part->p_vaddr;
+            const char *at = NULL;
+            memcpy(&at, &address, sizeof at);
             *found = find_note(at, part->p_memsz);
         }
     }
