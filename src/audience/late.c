@@ -432,6 +432,5 @@ enum rc late_each(const struct audience *audience, order_take *take, void *ctx, 
     }
     free(walk.pieces);
     free(makers);
-    mapping_forget(audience->late.mapping);
     return rc;
 }
