@@ -482,7 +482,8 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
     } else if (excluded_fd >= 0) {
         write_excluded(&writing);
     }
-    audience->is_kept = are_kept && writing.rc == RC_OK && late_keep_head(audience, excluded_fd);
+    audience->is_kept =
+        rc == RC_OK && writing.rc == RC_OK && late_keep_head(audience, are_kept, excluded_fd);
     late_read(audience); /* behind the helper, which looks into the file */
     spill_release(&audience->log);
     return rc != RC_OK || writing.rc == RC_OK ? rc
@@ -509,6 +510,38 @@ static enum rc select_all(struct audience *audience, struct err *err)
         late_read(audience);
     }
     return rc == RC_OK ? settle(audience, err) : rc;
+}
+
+/* What tells duplicates has nothing to do: its memory is for the order. */
+static bool take_known(struct audience *audience)
+{
+    const struct audience_kept *kept = audience->options.kept;
+    struct known *known = &audience->known;
+
+    known->is_on = kept != NULL && kept_look(kept, audience->options.fd, &known->counts) &&
+                   kept_lines(kept, &known->counts, &known->out);
+    if (known->is_on) {
+        audience->order.memory_bytes +=
+            audience->shares.filters + audience->shares.log + audience->shares.duplicates;
+    }
+    return known->is_on;
+}
+
+static enum rc select_known(struct audience *audience, struct err *err)
+{
+    const struct known *known = &audience->known;
+    enum rc rc = pipeline_run(audience, err);
+    if (rc != RC_OK) {
+        return rc;
+    }
+    if (audience->counts.rows != known->counts.rows ||
+        audience->outcome.candidates != known->counts.records) {
+        return err_set(err, RC_IO, "%s: the recipients are others than were counted",
+                       audience->name);
+    }
+    audience->counts = known->counts;
+    audience->is_taken_over = true;
+    return RC_OK;
 }
 
 bool audience_is_kept(const struct audience *audience)
@@ -538,8 +571,9 @@ enum rc audience_run(struct audience *audience, int excluded_fd, struct audience
                     audience->shares.duplicates, dir_fd);
     order_init(&audience->order, audience->options.order_count > 0, audience->shares.order, dir_fd,
                audience->threads);
-    audience->is_taken_over = late_take_over(audience);
-    enum rc rc = audience->is_taken_over ? RC_OK : select_all(audience, err);
+    enum rc rc = late_take_over(audience) ? RC_OK
+                 : take_known(audience)   ? select_known(audience, err)
+                                          : select_all(audience, err);
     if (rc == RC_OK) {
         rc = finish(audience, audience->is_taken_over ? -1 : excluded_fd, err);
     }
@@ -630,6 +664,7 @@ void audience_free(struct audience *audience)
     }
     seeds_release(&audience->seeds);
     outcome_release(&audience->outcome);
+    bits_release(&audience->known.out);
     duplicates_release(&audience->duplicates);
     order_release(&audience->order);
     late_release(&audience->late);

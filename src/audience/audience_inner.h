@@ -68,6 +68,18 @@ struct late {
     size_t piece_bytes;       /* memory of each */
 };
 
+/* Who is out, told by a count: the others are in, and nothing else is asked of a row. */
+struct known {
+    bool is_on;
+    struct bits out; /* by line */
+    struct audience_counts counts;
+};
+
+static inline bool known_is_out(const struct known *known, uint64_t line)
+{
+    return line < known->out.count && bits_get(&known->out, line);
+}
+
 struct audience {
     struct audience_options options;
     const char *name;
@@ -100,6 +112,7 @@ struct audience {
     struct duplicates duplicates;
     struct order order; /* nothing is in it while late.is_on */
     struct late late;
+    struct known known;
     size_t seeds_bytes; /* of the sorted ones, with their keys */
     struct outcome outcome;
     struct audience_counts counts;
@@ -208,7 +221,7 @@ enum rc late_settle(struct audience *audience, struct err *err) MUST_CHECK;
  * the rows while the list of those who are not is written, the head when it is. false: nothing is
  * kept: what spares an extraction work is not worth a count that fails */
 bool late_keep_rows(struct audience *audience);
-bool late_keep_head(const struct audience *audience, int excluded_fd);
+bool late_keep_head(const struct audience *audience, bool has_rows, int excluded_fd);
 
 /* late_each - as order_each: all recipients in order, and the sorted seeds among them. Sequences of
  * recipients are below the number of candidates and mean nothing; those of seeds are not below */

@@ -5,16 +5,21 @@
  */
 #include "audience/kept.h"
 
+#include "audience/csv_cursor.h"
+#include "base/number.h"
 #include "sys/fs.h"
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Another number wherever what is written, or who is in by the same settings, becomes another. */
 static const char FORMAT[8] = "kept 1\n";
+
+#define LINES_MAX (UINT64_C(1) << 30) /* 128 MiB of bits */
 
 enum {
     HEAD_BYTES = 8192, /* rows begin on a page */
@@ -73,12 +78,14 @@ bool kept_write_head(const struct audience_kept *kept, int recipients, int exclu
         return false;
     }
     head.counts = *counts;
-    head.is_sorted = places->is_sorted;
-    head.ranges = places->ranges;
-    head.ranges.parts = NULL;
-    head.ranges.range_of_ref = NULL;
-    head.rows = places->count;
-    head.rows_hash = rows_hash;
+    if (places != NULL) {
+        head.is_sorted = places->is_sorted;
+        head.ranges = places->ranges;
+        head.ranges.parts = NULL;
+        head.ranges.range_of_ref = NULL;
+        head.rows = places->count;
+        head.rows_hash = rows_hash;
+    }
     head.head_hash = hash_of_head(&head);
     return put(kept, &head, sizeof head, 0);
 }
@@ -107,8 +114,9 @@ static bool read_head(const struct audience_kept *kept, struct head *head)
            head->head_hash == hash_of_head(head) &&
            memcmp(head->format, FORMAT, sizeof FORMAT) == 0 && fstat(kept->fd, &status) == 0 &&
            head->rows <= (uint64_t)status.st_size / sizeof(struct order_ref) &&
-           (uint64_t)status.st_size == HEAD_BYTES + head->rows * sizeof(struct order_ref) &&
-           are_ranges_sound(head);
+           (head->rows == 0 ||
+            ((uint64_t)status.st_size == HEAD_BYTES + head->rows * sizeof(struct order_ref) &&
+             are_ranges_sound(head)));
 }
 
 bool kept_look(const struct audience_kept *kept, int recipients, struct audience_counts *out_counts)
@@ -121,11 +129,56 @@ bool kept_look(const struct audience_kept *kept, int recipients, struct audience
         memcmp(head.identity, kept->identity, sizeof head.identity) != 0 ||
         memcmp(&head.recipients, &now, sizeof now) != 0 ||
         memcmp(&head.excluded, &excluded, sizeof excluded) != 0 ||
-        head.rows != head.counts.records) {
+        (head.rows != 0 && head.rows != head.counts.records)) {
         return false;
     }
     *out_counts = head.counts;
     return true;
+}
+
+static bool set_bit(struct bits *bits, uint64_t at)
+{
+    if (at >= bits->count) {
+        uint64_t count = (at + 1) * 2;
+        uint64_t *words = realloc(bits->words, (size_t)(count / 64 + 1) * sizeof *words);
+        if (words == NULL) {
+            return false;
+        }
+        size_t had = bits->words == NULL ? 0 : (size_t)(bits->count / 64 + 1);
+        memset(words + had, 0, ((size_t)(count / 64 + 1) - had) * sizeof *words);
+        *bits = (struct bits){words, count};
+    }
+    bits_set(bits, at);
+    return true;
+}
+
+bool kept_lines(const struct audience_kept *kept, const struct audience_counts *counts,
+                struct bits *out)
+{
+    struct csv_cursor *cursor = NULL;
+    struct csv_record record;
+    uint64_t before = 0;
+    uint64_t found = 0;
+    *out = (struct bits){NULL, 0};
+    bool is_good = csv_cursor_open(kept->excluded_fd, "excluded.csv", ',', &cursor, NULL) == RC_OK;
+    while (is_good) {
+        uint64_t line = 0;
+        enum rc rc = csv_cursor_next(cursor, &record, NULL);
+        if (rc == RC_GONE) {
+            break;
+        }
+        is_good = rc == RC_OK && record.fault == CSV_SOUND &&
+                  number_parse_u64(record.fields[0], LINES_MAX, &line) == RC_OK && line > before &&
+                  set_bit(out, line);
+        before = line;
+        found++;
+    }
+    csv_cursor_free(cursor);
+    is_good = is_good && counts->rows - counts->records == found;
+    if (!is_good) {
+        bits_release(out);
+    }
+    return is_good;
 }
 
 bool kept_read(const struct audience_kept *kept, struct places *places,

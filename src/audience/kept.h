@@ -1,8 +1,9 @@
 /*
  * kept - who a count found to be in, for an extraction that would find the same to take over
  *
- * A file of the delivery, beside its recipients: the counts, and of each row that is in where it
- * lies and how its key begins, cut into pieces (places.h). It only spares work: a file that is
+ * A file of the delivery, beside its recipients: the counts, and, where these are not too many, of
+ * each row that is in where it lies and how its key begins, cut into pieces (places.h). Where they
+ * are, who is out stands in the count's list, excluded.csv. It only spares work: a file that is
  * not there, is damaged, or is of other recipients or another selection is not taken over, and the
  * recipients are read as if they had never been counted.
  */
@@ -27,6 +28,7 @@ bool kept_write_rows(const struct audience_kept *kept, const struct places *plac
  * kept_write_head - the other half, which makes it whole
  * recipients  read to their end
  * excluded    the list of those that are not in, written to its end
+ * places      NULL: there are no rows
  */
 bool kept_write_head(const struct audience_kept *kept, int recipients, int excluded,
                      const struct audience_counts *counts, const struct places *places,
@@ -37,9 +39,18 @@ bool kept_look(const struct audience_kept *kept, int recipients,
                struct audience_counts *out_counts);
 
 /*
+ * kept_lines - the lines of the recipients whose rows are out, by the count's list, behind
+ * kept_look
+ * counts    as kept_look gave them
+ * Returns   false: they are not as many as were counted, or there is no memory
+ */
+bool kept_lines(const struct audience_kept *kept, const struct audience_counts *counts,
+                struct bits *out);
+
+/*
  * kept_read - the places, behind kept_look
  * places    cut, their references borrowed from *out_mapping; is_sorted is as it was written
- * Returns   false: damaged, or it cannot be mapped, and nothing is set
+ * Returns   false: there are none, they are damaged, or cannot be mapped, and nothing is set
  * Cost      one look at 16 bytes a row
  */
 bool kept_read(const struct audience_kept *kept, struct places *places,

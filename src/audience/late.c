@@ -106,8 +106,8 @@ void late_begin(struct audience *audience, size_t rows)
     struct late *late = &audience->late;
     uint64_t bytes = csv_cursor_bytes(audience->cursor);
 
-    if (!is_worth_it(options, bytes) || audience->recall.fd < 0 || bytes >= PLACES_FILE_BYTES_MAX ||
-        !has_room(audience, rows, bytes) ||
+    if (!is_worth_it(options, bytes) || audience->known.is_on || audience->recall.fd < 0 ||
+        bytes >= PLACES_FILE_BYTES_MAX || !has_room(audience, rows, bytes) ||
         mapping_open(options->fd, bytes, &late->mapping, NULL) != RC_OK) {
         return;
     }
@@ -147,6 +147,7 @@ bool late_take_over(struct audience *audience)
     if (atomic_load(&late->is_on) && kept_read(kept, &late->places, &late->kept)) {
         audience->counts = counts;
         audience->outcome.candidates = counts.records;
+        audience->is_taken_over = true;
         return true;
     }
     atomic_store(&late->is_on, false);
@@ -262,10 +263,12 @@ bool late_keep_rows(struct audience *audience)
            kept_write_rows(audience->options.keep, &late->places, &late->kept_hash);
 }
 
-bool late_keep_head(const struct audience *audience, int excluded_fd)
+bool late_keep_head(const struct audience *audience, bool has_rows, int excluded_fd)
 {
-    return kept_write_head(audience->options.keep, audience->options.fd, excluded_fd,
-                           &audience->counts, &audience->late.places, audience->late.kept_hash);
+    const struct late *late = &audience->late;
+    return audience->options.keep != NULL && audience->options.payload == NULL &&
+           kept_write_head(audience->options.keep, audience->options.fd, excluded_fd,
+                           &audience->counts, has_rows ? &late->places : NULL, late->kept_hash);
 }
 
 /* --- while they are delivered --- */

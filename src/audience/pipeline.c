@@ -82,6 +82,12 @@ static enum rc commit(struct pipeline *pipeline, struct worker *worker, struct j
     if (job->rc != RC_OK) {
         return err_set(err, job->rc, "%s", job->err.text);
     }
+    if (audience->known.is_on) {
+        uint64_t before = audience->outcome.candidates;
+        audience->outcome.candidates += job->candidates_count;
+        audience->counts.rows += job->rows;
+        return order_place_chunk(&audience->order, &job->chunk, before, out_to, err);
+    }
     uint64_t log_base = spill_size(&audience->log);
     uint64_t sequence = audience->duplicates.count;
     enum rc rc = spill_add(&audience->log, job->log.ptr, job->log.len, err);

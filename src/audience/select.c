@@ -297,6 +297,30 @@ static enum rc select_row(struct worker *worker, struct job *job, const struct c
     return add_candidate(worker, job, row, &here);
 }
 
+/* A row that a count found to be in is rendered, and no more. */
+static enum rc select_known(struct worker *worker, struct job *job, const struct csv_row *row,
+                            uint64_t line)
+{
+    const struct audience *audience = worker->audience;
+    if (!csv_scratch_ready(&worker->scratch, row)) {
+        return no_memory(&job->err);
+    }
+    select_columns(worker, row, &audience->second);
+    struct audience_row here = {worker->fields, audience->columns, line, false,
+                                audience->delimiter};
+    enum rc rc = select_item(worker, &job->chunk, &here, job->candidates_count++, &job->err);
+    return rc == RC_OK
+               ? rc
+               : err_add(&job->err, rc, "%s:%llu", audience->name, (unsigned long long)line);
+}
+
+static enum rc select_sound(struct worker *worker, struct job *job, const struct csv_row *row,
+                            uint64_t line)
+{
+    return worker->audience->known.is_on ? select_known(worker, job, row, line)
+                                         : select_row(worker, job, row, line);
+}
+
 static void clear(struct job *job, const struct audience *audience)
 {
     job->rc = RC_OK;
@@ -327,6 +351,9 @@ void select_block(struct worker *worker, struct job *job)
         }
         uint64_t line = block->first_line + row.line_in_block;
         job->rows++;
+        if (known_is_out(&audience->known, line)) {
+            continue;
+        }
         if (csv_row_is_long(&row)) {
             job->rc = csv_row_limits(&row, audience->name, line, &job->err);
             if (job->rc != RC_OK) {
@@ -336,7 +363,7 @@ void select_block(struct worker *worker, struct job *job)
         bool is_sound = is_clean && row.fault == CSV_SOUND && row.columns == audience->columns;
         enum csv_fault fault =
             is_sound ? CSV_SOUND : csv_row_fault(&row, audience->columns, is_clean);
-        job->rc = fault == CSV_SOUND ? select_row(worker, job, &row, line)
+        job->rc = fault == CSV_SOUND ? select_sound(worker, job, &row, line)
                                      : malformed(worker, job, line, csv_fault_text(fault));
     }
     if (job->rc == RC_OK) {

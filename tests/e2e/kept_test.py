@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the count of a large list keeps for the extraction: taken over where nothing changed since, and never else."""
 import gzip
+import hashlib
 import os
 import pathlib
 import re
@@ -163,7 +164,7 @@ class Kept(house.Case):
     def test_damaged__is_passed_over(self):
         h = self.counted()
         with open(self.kept, "r+b") as file:
-            file.seek(-8, os.SEEK_END)
+            file.seek(100)
             file.write(b"\0" * 8)
         self.assertGreater(self.extracted(h), READS_MAX)
         other = self.counted()
@@ -197,7 +198,33 @@ class Kept(house.Case):
         path, = h.pickup()
         self.assertEqual(len(look.records(path)), 700)
 
-    def test_only_checked__bad_rows__small__packed__nothing_is_kept(self):
+    def test_packed__who_is_out_is_taken_from_the_list(self):
+        packed = gzip.compress(house.recipients(200000, address2=lambda n: hashlib.sha256(str(n).encode()).hexdigest() * 2, last_name=lambda n: f"Durand{n // 2 * 2}").encode(), 1)
+        self.assertGreater(len(packed), 4 << 20)
+        results = []
+        for is_kept in (True, False):
+            h = self.counted(rows=packed)
+            self.assertEqual(h.show("a")["rows"], 200000)
+            self.assertLess(self.kept.stat().st_size, 8192, "no rows")
+            if not is_kept:
+                self.kept.unlink()
+            self.extracted(h)
+            results.append(self.result(h))
+        self.assertEqual(*results)
+
+    def test_damaged_rows__selected_by_the_list_of_the_count(self):
+        results = []
+        for is_damaged in (True, False):
+            h = self.counted()
+            if is_damaged:
+                with open(self.kept, "r+b") as file:
+                    file.seek(-8, os.SEEK_END)
+                    file.write(b"\0" * 8)
+            self.assertEqual(self.extracted(h) > READS_MAX, is_damaged)
+            results.append(self.result(h))
+        self.assertEqual(*results)
+
+    def test_only_checked__bad_rows__small__nothing_is_kept(self):
         lines = LARGE.splitlines(keepends=True)
         bad = "".join([*lines[:9000], "too,few\n", *lines[9000:]])
         h = self.counted(rows=bad)
@@ -208,10 +235,6 @@ class Kept(house.Case):
         self.assertFalse(self.kept.exists())
         h = self.counted(rows=house.recipients(10))
         self.assertFalse(self.kept.exists())
-        h.drop("packed", {"recipients.csv": gzip.compress(LARGE.encode())}, target=TARGET, more="approvals = { target = {}; };")
-        h.once()
-        self.assertEqual(h.show("packed")["rows"], ROWS)
-        self.assertFalse((h.spool / "pending/packed/.selection").exists())
         folder = h.write_delivery(h.dir / "check", {"recipients.csv": LARGE}, target=TARGET)
         h.cli("check", folder, check=0)
         self.assertFalse((folder / ".selection").exists())

@@ -4,6 +4,7 @@
  */
 #include "case.h"
 
+#include "audience/kept.h"
 #include "sys/fault.h"
 
 #include <errno.h>
@@ -133,6 +134,13 @@ static void assert_same(const struct run *a, const struct run *b)
                         a->delivered.bytes.len);
 }
 
+static bool has_rows(const struct kept_case *c)
+{
+    struct stat status;
+    assert_int_equal(fstat(c->kept.fd, &status), 0);
+    return status.st_size > 8192;
+}
+
 /* Delivered with what is kept and without it: the same, by that way. */
 static void assert_taken_over(const struct kept_case *c, bool is_expected)
 {
@@ -162,18 +170,21 @@ static void kept__taken_over__the_same_is_delivered(void **state)
         {2, 100, SEEDS, SEEDS_RANDOM},   {0, 0, SEEDS, SEEDS_START},
         {2, 30000000, SEEDS, SEEDS_END},
     };
-    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+    for (size_t i = 0; i < 2 * sizeof variants / sizeof variants[0]; i++) {
+        bool by_lines = i % 2 == 1; /* no rows are kept: who is out is told by the count's list */
         for (unsigned threads = 1; threads <= 8; threads *= 2) {
             struct kept_case c;
             kept_init(&c, buf_text(&rows));
-            c.small.options.order_count = variants[i].order_count;
-            c.small.options.limit = variants[i].limit;
-            if (variants[i].seeds != NULL) {
-                small_seeds(&c.small, variants[i].seeds, variants[i].mode);
+            c.small.options.late_from_bytes = by_lines ? SIZE_MAX : 1;
+            c.small.options.order_count = variants[i / 2].order_count;
+            c.small.options.limit = variants[i / 2].limit;
+            if (variants[i / 2].seeds != NULL) {
+                small_seeds(&c.small, variants[i / 2].seeds, variants[i / 2].mode);
             }
             count_of(&c, threads);
             assert_int_equal(c.count.rc, RC_OK);
             assert_true(c.count.is_kept);
+            assert_int_equal(has_rows(&c), !by_lines);
             struct run plain = extraction_of(&c, false, 2);
             struct run taken = extraction_of(&c, true, 9 - threads);
             assert_true(taken.is_taken_over);
@@ -261,6 +272,7 @@ static void kept__damaged__is_not_taken_over(void **state)
     kept_init(&c, buf_text(&rows));
     count_of(&c, 2);
     assert_int_equal(fstat(c.kept.fd, &status), 0);
+    const off_t rows_at = 8192; /* what is behind is only not used: the list of the count is */
     const off_t places[] = {0,
                             9,
                             80,
@@ -275,7 +287,7 @@ static void kept__damaged__is_not_taken_over(void **state)
         assert_int_equal(pread(c.kept.fd, &byte, 1, places[i]), 1);
         byte ^= 0x10;
         assert_int_equal(pwrite(c.kept.fd, &byte, 1, places[i]), 1);
-        assert_taken_over(&c, false);
+        assert_taken_over(&c, places[i] >= rows_at);
         byte ^= 0x10;
         assert_int_equal(pwrite(c.kept.fd, &byte, 1, places[i]), 1);
     }
@@ -313,45 +325,101 @@ static void kept__gone_while_it_is_delivered__is_told_and_nothing_else_happens(v
     buf_release(&rows);
 }
 
-static void kept__a_count_that_has_nothing_to_keep(void **state)
+/* What a list that is no longer the count's would do, were it taken for that. */
+static void put_list(struct kept_case *c, const char *text)
+{
+    assert_int_equal(ftruncate(c->kept.excluded_fd, 0), 0);
+    assert_int_equal(pwrite(c->kept.excluded_fd, text, strlen(text), 0), strlen(text));
+    assert_int_equal(ftruncate(c->kept.fd, 0), 0);
+    assert_true(kept_write_head(&c->kept, c->small.options.fd, c->kept.excluded_fd,
+                                &c->count.counts, NULL, 0));
+}
+
+static void kept__a_list_that_does_not_fit__is_not_taken_over_or_told(void **state)
 {
     (void)state;
-    struct buf rows = random_rows(ROWS);
+    struct kept_case c;
+    kept_init(&c, "id,name,city,age\nK1,a,Lille,1\nK2,b,Lille,90\nK3,c,Lille,2\nK4,a,Lille,3\n");
+    count_of(&c, 1);
+    assert_string_equal(buf_text(&c.count.excluded),
+                        "line,key,cause\n3,K2,not-selected\n5,K4,duplicate\n");
+    put_list(&c, buf_text(&c.count.excluded));
+    assert_taken_over(&c, true);
+    static const char *const FEW[] = {
+        "line,key,cause\n3,K2,not-selected\n",
+        "line,key,cause\n3,K2,not-selected\n5,K4,duplicate\n6,K5,duplicate\n",
+        "line,key,cause\n3,K2,not-selected\n3,K4,duplicate\n",
+        "line,key,cause\n5,K4,duplicate\n3,K2,not-selected\n",
+        "line,key,cause\n3,K2,not-selected\nfive,K4,duplicate\n",
+        "line,key,cause\n3,K2,not-selected\n99999999999,K4,duplicate\n",
+        "line,key,cause\n3,K2\n5,K4,duplicate\n",
+        "",
+    };
+    for (size_t i = 0; i < sizeof FEW / sizeof FEW[0]; i++) {
+        put_list(&c, FEW[i]);
+        struct run run = extraction_of(&c, true, 1);
+        assert_int_equal(run.rc, RC_OK);
+        assert_false(run.is_taken_over);
+        run_release(&run);
+    }
+    put_list(&c, "line,key,cause\n3,K2,not-selected\n7,K4,duplicate\n");
+    struct run run = extraction_of(&c, true, 1);
+    assert_int_equal(run.rc, RC_IO);
+    run_release(&run);
+    kept_done(&c);
+}
+
+static void kept__keys_alike__bad_rows__by_the_list_of_the_count(void **state)
+{
+    (void)state;
     struct buf alike = BUF_EMPTY;
     struct kept_case c;
+    /* keys that begin alike would make uneven pieces */
     buf_add_text(&alike, "id,name,city,age\n");
     for (int i = 0; i < ROWS * 3; i++) {
         buf_add_format(&alike, "K%d,same name,city %d,1\n", i, i % 7);
     }
-    /* keys that begin alike make uneven pieces */
     kept_init(&c, buf_text(&alike));
     c.small.options.dedupe_count = 0;
     count_of(&c, 2);
-    assert_int_equal(c.count.rc, RC_OK);
     assert_int_equal(c.count.counts.records, ROWS * 3);
-    assert_false(c.count.is_kept);
-    assert_taken_over(&c, false);
+    assert_true(c.count.is_kept);
+    assert_false(has_rows(&c));
+    assert_taken_over(&c, true);
     kept_done(&c);
-    /* smaller than what is worth it */
-    kept_init(&c, buf_text(&rows));
-    c.small.options.late_from_bytes = rows.len + 1;
-    count_of(&c, 2);
-    assert_false(c.count.is_kept);
-    kept_done(&c);
-    /* nobody is in */
+    /* rows that are none are on the list, too */
+    for (int i = 0; i < 2; i++) {
+        kept_init(&c, "id,name,city,age\nK1,a,Lille,1\ntoo,few\n,b,no key,1\n\nK3,c,\"two\n\n"
+                      "lines\",2\nK4,d,x\"y,3\nK5,e,,4\n");
+        c.small.options.excludes_bad_rows = true;
+        c.small.options.late_from_bytes = i == 0 ? 1 : SIZE_MAX;
+        count_of(&c, 1);
+        assert_int_equal(c.count.counts.excluded[CAUSE_MALFORMED], 2);
+        assert_true(c.count.is_kept);
+        assert_int_equal(has_rows(&c), i == 0);
+        assert_taken_over(&c, true);
+        kept_done(&c);
+    }
+    buf_release(&alike);
+}
+
+static void kept__nobody_is_in__too_few_are__a_full_disk(void **state)
+{
+    (void)state;
+    struct buf rows = random_rows(ROWS);
+    struct kept_case c;
     kept_init(&c, buf_text(&rows));
     c.small.options.where = "age > 1000";
     count_of(&c, 2);
     assert_int_equal(c.count.counts.records, 0);
-    assert_taken_over(&c, false);
+    assert_taken_over(&c, true);
     kept_done(&c);
-    /* too few are */
     kept_init(&c, buf_text(&rows));
     c.small.options.min = ROWS;
     count_of(&c, 2);
     assert_int_equal(c.count.rc, RC_PERM);
     kept_done(&c);
-    /* the disk is full: the count is good */
+    /* the count is good all the same */
     kept_init(&c, buf_text(&rows));
     fault_at(FAULT_WRITE, 1, ENOSPC, FAULT_FOREVER);
     count_of(&c, 2);
@@ -361,7 +429,6 @@ static void kept__a_count_that_has_nothing_to_keep(void **state)
     assert_taken_over(&c, false);
     kept_done(&c);
     buf_release(&rows);
-    buf_release(&alike);
 }
 
 int main(void)
@@ -373,7 +440,9 @@ int main(void)
         cmocka_unit_test(kept__the_list_of_excluded_ones_changed_or_gone__is_not_taken_over),
         cmocka_unit_test(kept__damaged__is_not_taken_over),
         cmocka_unit_test(kept__gone_while_it_is_delivered__is_told_and_nothing_else_happens),
-        cmocka_unit_test(kept__a_count_that_has_nothing_to_keep),
+        cmocka_unit_test(kept__a_list_that_does_not_fit__is_not_taken_over_or_told),
+        cmocka_unit_test(kept__keys_alike__bad_rows__by_the_list_of_the_count),
+        cmocka_unit_test(kept__nobody_is_in__too_few_are__a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
