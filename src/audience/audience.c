@@ -282,7 +282,7 @@ enum rc audience_open(const struct audience_options *options, struct audience **
         audience->delimiter = options->delimiter;
     }
     audience->log.fd = -1;
-    audience->order.spilled.fd = -1;
+    order_init(&audience->order, false, 0, -1, 1);
     audience->duplicates.sightings.fd = -1;
     audience->hash_seed = unguessable(audience);
     const char *seed = options->random_seed == NULL ? "" : options->random_seed;

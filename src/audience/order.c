@@ -99,7 +99,17 @@ void order_init(struct order *order, bool is_sorted, size_t memory_bytes, int di
                             .memory_bytes = memory_bytes,
                             .slab_bytes = ORDER_SLAB_BYTES,
                             .threads = threads};
-    spill_init(&order->spilled, dir_fd, 0);
+    for (size_t i = 0; i < ORDER_FILES; i++) {
+        spill_init(&order->spilled[i], dir_fd, 0);
+    }
+}
+
+static void release_files(struct order *order, int dir_fd)
+{
+    for (size_t i = 0; i < ORDER_FILES; i++) {
+        spill_release(&order->spilled[i]);
+        spill_init(&order->spilled[i], dir_fd, 0);
+    }
 }
 
 static void release_slabs(struct order *order)
@@ -118,9 +128,8 @@ void order_release(struct order *order)
     free(order->refs);
     free(order->spare);
     free(order->runs);
-    spill_release(&order->spilled);
-    *order = (struct order){0};
-    order->spilled.fd = -1;
+    release_files(order, -1);
+    order_init(order, false, 0, -1, 1);
 }
 
 static bool is_usual(const struct order *order, const struct order_slab *slab)
@@ -149,11 +158,9 @@ void order_forget(struct order *order)
 
 void order_reset(struct order *order)
 {
-    int dir_fd = order->spilled.dir_fd;
     order_forget(order);
     order->runs_count = 0;
-    spill_release(&order->spilled);
-    spill_init(&order->spilled, dir_fd, 0);
+    release_files(order, order->spilled[0].dir_fd);
 }
 
 static bool has_slab_room(struct order *order)
@@ -329,7 +336,7 @@ enum rc order_finish(struct order *order, struct err *err)
         rc = order_sort_refs(order, err);
     }
     if (rc == RC_OK && order->runs_count > 0) {
-        rc = spill_flush(&order->spilled, err);
+        rc = spill_flush(&order->spilled[0], err); /* the others were written without a tail */
         release_slabs(order);
         free(order->refs);
         free(order->spare);

@@ -70,8 +70,11 @@ struct order_slab {
     size_t cap;
 };
 
-/* Sorted items on disk: offsets in the spill. */
+enum { ORDER_FILES = 4 }; /* who writes a file waits for others that do: each has one of its own */
+
+/* Sorted items on disk: offsets in one of the files. */
 struct order_run {
+    unsigned file;
     uint64_t start;
     uint64_t end;
 };
@@ -93,7 +96,7 @@ struct order {
     bool is_unsorted;        /* some prefix is below the one before it */
     struct order_ref *spare; /* kept; as many as spare_cap */
     size_t spare_cap;
-    struct spill spilled; /* where the runs lie */
+    struct spill spilled[ORDER_FILES]; /* where the runs lie */
     struct order_run *runs;
     size_t runs_count;
 };

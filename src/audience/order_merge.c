@@ -11,6 +11,7 @@ enum { AHEAD = 12 };
 
 /* One run while runs are merged. */
 struct run {
+    unsigned file;
     uint64_t at; /* offset of what is read next */
     uint64_t end;
     char *bytes;
@@ -59,7 +60,8 @@ static enum rc fill(struct merge *merge, struct run *run, size_t size, struct er
     size_t want = run->cap - rest;
     want = more < want ? (size_t)more : want;
     size_t got = 0;
-    enum rc rc = spill_read(&merge->order->spilled, run->at, run->bytes + rest, want, &got, err);
+    const struct spill *file = &merge->order->spilled[run->file];
+    enum rc rc = spill_read(file, run->at, run->bytes + rest, want, &got, err);
     run->at += got;
     run->len += got;
     if (rc == RC_OK && run->len < size) {
@@ -179,6 +181,7 @@ static enum rc merge_each(const struct order *order, order_take *take, void *ctx
     for (size_t i = 0; rc == RC_OK && i < order->runs_count; i++) {
         struct run *run = &merge.runs[i];
         bool is_there = false;
+        run->file = order->runs[i].file;
         run->at = order->runs[i].start;
         run->end = order->runs[i].end;
         run->cap = read_bytes_of(order);

@@ -3,8 +3,8 @@
  *
  * A run is items one behind the other, as they lie in memory. Where there are many, each thread
  * writes a range of them as a run of its own: putting them in order waits for memory, writing them
- * for pages of the file, and both go on side by side. Each has as much room as all together, since
- * nobody knows where another one's ends; what is left of it is a hole, which takes no disk.
+ * for pages of its own file, and both go on side by side. Each has as much room as all together,
+ * since nobody knows how long its own becomes; what is left of it is a hole, which takes no disk.
  */
 #include "audience/order.h"
 
@@ -16,7 +16,7 @@
 enum {
     AHEAD = 8,                 /* items that are fetched before they are copied */
     PART_REFS_MIN = 64 * 1024, /* fewer are not worth a thread */
-    PARTS_MAX = 4              /* more wait for the same disk */
+    PARTS_MAX = ORDER_FILES    /* more wait for the same disk */
 };
 
 struct part {
@@ -62,7 +62,8 @@ enum rc order_sort_refs(struct order *order, struct err *err)
 
 static enum rc put(struct part *part, const void *bytes, size_t len)
 {
-    enum rc rc = spill_put(&part->order->spilled, part->run.end, bytes, len, &part->err);
+    const struct spill *file = &part->order->spilled[part->run.file];
+    enum rc rc = spill_put(file, part->run.end, bytes, len, &part->err);
     part->run.end += rc == RC_OK ? len : 0;
     return rc;
 }
@@ -117,18 +118,17 @@ static enum rc write_sorted(struct order *order, struct err *err)
     struct part parts[PARTS_MAX] = {{.rc = RC_OK}};
     unsigned count = parts_for(order);
     size_t each = order->refs_count / count;
-    uint64_t at = 0;
 
-    enum rc rc = spill_room(&order->spilled, count * (uint64_t)order->used_bytes, &at, err);
-    if (rc != RC_OK) {
-        return rc;
-    }
     for (unsigned i = 0; i < count; i++) {
-        uint64_t start = at + i * (uint64_t)order->used_bytes;
+        uint64_t start = 0;
+        enum rc rc = spill_room(&order->spilled[i], order->used_bytes, &start, err);
+        if (rc != RC_OK) {
+            return rc;
+        }
         parts[i].order = order;
         parts[i].from = i * each;
         parts[i].to = i + 1 == count ? order->refs_count : (i + 1) * each;
-        parts[i].run = (struct order_run){start, start};
+        parts[i].run = (struct order_run){i, start, start};
     }
     side_by_side(write_part, parts, sizeof parts[0], count);
     for (unsigned i = 0; i < count; i++) {
@@ -147,9 +147,9 @@ static enum rc write_unsorted(struct order *order, struct err *err)
 
     order->runs_count = 1;
     for (size_t i = 0; rc == RC_OK && i < order->slabs_count; i++) {
-        rc = spill_add(&order->spilled, order->slabs[i].bytes, order->slabs[i].len, err);
+        rc = spill_add(&order->spilled[0], order->slabs[i].bytes, order->slabs[i].len, err);
     }
-    order->runs[0] = (struct order_run){0, spill_size(&order->spilled)};
+    order->runs[0] = (struct order_run){0, 0, spill_size(&order->spilled[0])};
     return rc;
 }
 
