@@ -146,7 +146,8 @@ static bool set_bit(struct bits *bits, uint64_t at)
         }
         size_t had = bits->words == NULL ? 0 : (size_t)(bits->count / 64 + 1);
         memset(words + had, 0, ((size_t)(count / 64 + 1) - had) * sizeof *words);
-        *bits = (struct bits){words, count};
+        bits->words = words;
+        bits->count = count;
     }
     bits_set(bits, at);
     return true;
