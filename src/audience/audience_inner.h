@@ -118,6 +118,14 @@ struct audience {
     struct audience_counts counts;
 };
 
+/* audience_find_columns - key, dedupe, order and where by the recipients' header. RC_OK; RC_PERM;
+ * RC_NOMEM */
+enum rc audience_find_columns(struct audience *audience, struct err *err) MUST_CHECK;
+
+/* audience_choose_columns - which columns of a row are taken out of their quotes, before and behind
+ * where. RC_OK; RC_NOMEM */
+enum rc audience_choose_columns(struct audience *audience, struct err *err) MUST_CHECK;
+
 /* The pipeline: from blocks to log, duplicates and order. Results as audience_run. */
 enum rc pipeline_run(struct audience *audience, struct err *err) MUST_CHECK;
 
