@@ -75,10 +75,50 @@ static void order_reset__spilled_then_shuffled_then_more__all_in_order(void **st
     folder_remove(folder);
 }
 
+/* Runs are written by several threads at once, each its part: more than 64 Ki items are worth it.
+ */
+static void order_each__runs_of_several_threads__all_in_order(void **state)
+{
+    enum { ITEMS = 500 * 1000, THREADS = 4 };
+    (void)state;
+    char folder[128];
+    char key[16];
+    struct order order;
+    struct order_chunk chunk = {.bytes = BUF_EMPTY};
+    struct seen seen = {.count = 0};
+    uint64_t random = 5;
+    int dir = open(folder_make(folder, sizeof folder), O_RDONLY | O_DIRECTORY);
+    assert_true(dir >= 0);
+    order_init(&order, true, (size_t)3 * MEMORY_BYTES, dir, THREADS);
+    for (size_t i = 0; i < ITEMS;) {
+        size_t here = 0;
+        for (; here < CHUNK_ITEMS && i < ITEMS; here++, i++) {
+            (void)snprintf(key, sizeof key, "%08zu", (size_t)random_below(&random, 30000));
+            assert_int_equal(
+                order_chunk_add(&chunk, here, (struct slice){key, 9}, (struct slice){key, 9}, NULL),
+                RC_OK);
+        }
+        assert_int_equal(order_take_chunk(&order, &chunk, i - here, NULL), RC_OK);
+    }
+    assert_int_equal(order_finish(&order, NULL), RC_OK);
+    bool has_others = false;
+    for (size_t i = 0; i < order.runs_count; i++) {
+        has_others |= order.runs[i].file > 0;
+    }
+    assert_true(has_others);
+    assert_int_equal(order_each(&order, look, &seen, NULL), RC_OK);
+    assert_int_equal(seen.count, ITEMS);
+    buf_release(&chunk.bytes);
+    order_release(&order);
+    close(dir);
+    folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_reset__spilled_then_shuffled_then_more__all_in_order),
+        cmocka_unit_test(order_each__runs_of_several_threads__all_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
