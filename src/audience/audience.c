@@ -330,6 +330,7 @@ static void limit_threads(struct audience *audience, const struct csv_cursor *cu
 struct excluded_writing {
     const struct audience *audience;
     int fd; /* -1: not wanted */
+    uint64_t hash;
     enum rc rc;
     struct err err;
 };
@@ -339,7 +340,7 @@ static void *write_excluded(void *arg)
     struct excluded_writing *writing = arg;
     const struct audience *audience = writing->audience;
     writing->rc = outcome_write(&audience->outcome, &audience->log, &audience->recall, writing->fd,
-                                &writing->err);
+                                &writing->hash, &writing->err);
     return NULL;
 }
 
@@ -363,8 +364,8 @@ static enum rc finish(struct audience *audience, int excluded_fd, struct err *er
     } else if (excluded_fd >= 0) {
         write_excluded(&writing);
     }
-    audience->is_kept =
-        rc == RC_OK && writing.rc == RC_OK && late_keep_head(audience, are_kept, excluded_fd);
+    audience->is_kept = rc == RC_OK && writing.rc == RC_OK &&
+                        late_keep_head(audience, are_kept, excluded_fd, writing.hash);
     late_read(audience); /* behind the helper, which looks into the file */
     spill_release(&audience->log);
     return rc != RC_OK || writing.rc == RC_OK ? rc
@@ -393,18 +394,19 @@ static enum rc select_all(struct audience *audience, struct err *err)
     return rc == RC_OK ? settle(audience, err) : rc;
 }
 
-/* What tells duplicates has nothing to do: half of its memory is for the order. (The other half is
- * what grows beside an order: references are there twice while they are sorted.) */
+/* What tells duplicates has nothing to do: half of its memory is for the order, the other half for
+ * who is out and for what grows beside an order. */
 static bool take_known(struct audience *audience)
 {
     const struct audience_kept *kept = audience->options.kept;
     const struct shares *shares = &audience->shares;
     struct known *known = &audience->known;
 
+    size_t freed = (shares->filters + shares->log + shares->duplicates) / 2;
     known->is_on = kept != NULL && kept_look(kept, audience->options.fd, &known->counts) &&
-                   kept_lines(kept, &known->counts, &known->out);
+                   kept_lines(kept, &known->counts, freed, &known->out);
     if (known->is_on) {
-        audience->order.memory_bytes += (shares->filters + shares->log + shares->duplicates) / 2;
+        audience->order.memory_bytes += freed;
     }
     return known->is_on;
 }

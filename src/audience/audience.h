@@ -125,11 +125,12 @@ struct audience_options {
     uint64_t late_from_bytes; /* recipients of a plain file that is this long, or longer, are read
                                  again as they are delivered, where that takes less memory, and
                                  payload is called then; 0: never */
-    const struct audience_kept *keep; /* payload is NULL: who is in is written there, where an
-                                         extraction would read rows again (audience_is_kept) */
+    const struct audience_kept *keep; /* payload is NULL, and audience_run has an excluded_fd: what
+                                         was found is written there (audience_is_kept) */
     const struct audience_kept *kept; /* what a count wrote: taken over where it is of the same
-                                         recipients and the same identity, and rows are read again
-                                         (audience_is_taken_over) */
+                                         recipients and the same identity (audience_is_taken_over):
+                                         rows are read again, or those are passed over that its
+                                         list says are out */
     int spill_fd;                     /* directory for temporary data; -1: none */
     unsigned threads;                 /* 0: one for each core */
 
@@ -142,8 +143,9 @@ struct audience_options {
     /*
      * payload - append to out what is ordered and delivered for this row. Called by several
      * threads at once; `thread` is below AUDIENCE_THREADS_MAX. It is asked by audience_run, before
-     * it is known who is a duplicate or over the limit, or (late_from_bytes) by each audience_each,
-     * for who is delivered, while take is called for others; row->line may be 0 then. What is to be
+     * it is known who is a duplicate or over the limit (or, by a list that is taken over, for who
+     * is in alone), or (late_from_bytes) by each audience_each, for who is delivered, while take is
+     * called for others; row->line may be 0 then. What is to be
      * counted over delivered rows must travel in the payload. Anything but RC_OK ends the run, or
      * the walk, with that, FILE:LINE put before the text. NULL: nothing is ordered or delivered,
      * rows are only counted

@@ -229,7 +229,8 @@ enum rc late_settle(struct audience *audience, struct err *err) MUST_CHECK;
  * the rows while the list of those who are not is written, the head when it is. false: nothing is
  * kept: what spares an extraction work is not worth a count that fails */
 bool late_keep_rows(struct audience *audience);
-bool late_keep_head(const struct audience *audience, bool has_rows, int excluded_fd);
+bool late_keep_head(const struct audience *audience, bool has_rows, int excluded_fd,
+                    uint64_t lines_hash);
 
 /* late_each - as order_each: all recipients in order, and the sorted seeds among them. Sequences of
  * recipients are below the number of candidates and mean nothing; those of seeds are not below */

@@ -19,11 +19,12 @@
 /* Another number wherever what is written, or who is in by the same settings, becomes another. */
 static const char FORMAT[8] = "kept 1\n";
 
-#define LINES_MAX (UINT64_C(1) << 30) /* 128 MiB of bits */
+#define LINES_MAX (UINT64_C(1) << 40)
 
 enum {
     HEAD_BYTES = 8192, /* rows begin on a page */
-    FREE_PART = 8      /* of the room on the disk an eighth is taken at most */
+    FREE_PART = 8,     /* of the room on the disk an eighth is taken at most */
+    GROW_BITS = 64 * 1024
 };
 
 struct head {
@@ -32,6 +33,7 @@ struct head {
     struct fs_identity recipients;
     struct fs_identity excluded;
     struct audience_counts counts;
+    uint64_t lines_hash;
     uint64_t is_sorted;
     struct order_ranges ranges; /* its pointers mean nothing */
     uint64_t rows;
@@ -67,8 +69,7 @@ bool kept_write_rows(const struct audience_kept *kept, const struct places *plac
 }
 
 bool kept_write_head(const struct audience_kept *kept, int recipients, int excluded,
-                     const struct audience_counts *counts, const struct places *places,
-                     uint64_t rows_hash)
+                     const struct kept_said *said)
 {
     struct head head;
     memset(&head, 0, sizeof head); /* what lies between its parts, too */
@@ -77,14 +78,15 @@ bool kept_write_head(const struct audience_kept *kept, int recipients, int exclu
     if (!fs_identify(recipients, &head.recipients) || !fs_identify(excluded, &head.excluded)) {
         return false;
     }
-    head.counts = *counts;
-    if (places != NULL) {
-        head.is_sorted = places->is_sorted;
-        head.ranges = places->ranges;
+    head.counts = said->counts;
+    head.lines_hash = said->lines_hash;
+    if (said->places != NULL) {
+        head.is_sorted = said->places->is_sorted;
+        head.ranges = said->places->ranges;
         head.ranges.parts = NULL;
         head.ranges.range_of_ref = NULL;
-        head.rows = places->count;
-        head.rows_hash = rows_hash;
+        head.rows = said->places->count;
+        head.rows_hash = said->rows_hash;
     }
     head.head_hash = hash_of_head(&head);
     return put(kept, &head, sizeof head, 0);
@@ -136,16 +138,20 @@ bool kept_look(const struct audience_kept *kept, int recipients, struct audience
     return true;
 }
 
-static bool set_bit(struct bits *bits, uint64_t at)
+static bool set_bit(struct bits *bits, uint64_t at, size_t memory_bytes)
 {
     if (at >= bits->count) {
-        uint64_t count = (at + 1) * 2;
-        uint64_t *words = realloc(bits->words, (size_t)(count / 64 + 1) * sizeof *words);
+        uint64_t count = at + at / 8 + GROW_BITS;
+        size_t words_count = (size_t)(count / 64 + 1);
+        if (words_count > memory_bytes / sizeof *bits->words) {
+            return false;
+        }
+        uint64_t *words = realloc(bits->words, words_count * sizeof *words);
         if (words == NULL) {
             return false;
         }
         size_t had = bits->words == NULL ? 0 : (size_t)(bits->count / 64 + 1);
-        memset(words + had, 0, ((size_t)(count / 64 + 1) - had) * sizeof *words);
+        memset(words + had, 0, (words_count - had) * sizeof *words);
         bits->words = words;
         bits->count = count;
     }
@@ -154,14 +160,17 @@ static bool set_bit(struct bits *bits, uint64_t at)
 }
 
 bool kept_lines(const struct audience_kept *kept, const struct audience_counts *counts,
-                struct bits *out)
+                size_t memory_bytes, struct bits *out)
 {
+    struct head head;
     struct csv_cursor *cursor = NULL;
     struct csv_record record;
     uint64_t before = 0;
     uint64_t found = 0;
+    uint64_t hash = 0;
     *out = (struct bits){NULL, 0};
-    bool is_good = csv_cursor_open(kept->excluded_fd, "excluded.csv", ',', &cursor, NULL) == RC_OK;
+    bool is_good = read_head(kept, &head) &&
+                   csv_cursor_open(kept->excluded_fd, "excluded.csv", ',', &cursor, NULL) == RC_OK;
     while (is_good) {
         uint64_t line = 0;
         enum rc rc = csv_cursor_next(cursor, &record, NULL);
@@ -170,12 +179,13 @@ bool kept_lines(const struct audience_kept *kept, const struct audience_counts *
         }
         is_good = rc == RC_OK && record.fault == CSV_SOUND &&
                   number_parse_u64(record.fields[0], LINES_MAX, &line) == RC_OK && line > before &&
-                  set_bit(out, line);
+                  set_bit(out, line, memory_bytes);
+        hash = outcome_hash_line(hash, line);
         before = line;
         found++;
     }
     csv_cursor_free(cursor);
-    is_good = is_good && counts->rows - counts->records == found;
+    is_good = is_good && hash == head.lines_hash && counts->rows - counts->records == found;
     if (!is_good) {
         bits_release(out);
     }

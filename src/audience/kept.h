@@ -24,15 +24,21 @@
 bool kept_write_rows(const struct audience_kept *kept, const struct places *places,
                      uint64_t *out_hash);
 
+/* What a count says. */
+struct kept_said {
+    struct audience_counts counts;
+    uint64_t lines_hash;         /* of those that are not in (outcome_write) */
+    uint64_t rows_hash;          /* kept_write_rows */
+    const struct places *places; /* NULL: there are no rows */
+};
+
 /*
  * kept_write_head - the other half, which makes it whole
  * recipients  read to their end
  * excluded    the list of those that are not in, written to its end
- * places      NULL: there are no rows
  */
 bool kept_write_head(const struct audience_kept *kept, int recipients, int excluded,
-                     const struct audience_counts *counts, const struct places *places,
-                     uint64_t rows_hash);
+                     const struct kept_said *said);
 
 /* kept_look - may it be taken over? out_counts says how many rows there are then */
 bool kept_look(const struct audience_kept *kept, int recipients,
@@ -41,11 +47,12 @@ bool kept_look(const struct audience_kept *kept, int recipients,
 /*
  * kept_lines - the lines of the recipients whose rows are out, by the count's list, behind
  * kept_look
- * counts    as kept_look gave them
- * Returns   false: they are not as many as were counted, or there is no memory
+ * counts        as kept_look gave them
+ * memory_bytes  for a bit for each line, and an eighth more (twice, for a moment)
+ * Returns       false: they are others than were counted, or there is not so much memory
  */
 bool kept_lines(const struct audience_kept *kept, const struct audience_counts *counts,
-                struct bits *out);
+                size_t memory_bytes, struct bits *out);
 
 /*
  * kept_read - the places, behind kept_look

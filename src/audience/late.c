@@ -263,12 +263,18 @@ bool late_keep_rows(struct audience *audience)
            kept_write_rows(audience->options.keep, &late->places, &late->kept_hash);
 }
 
-bool late_keep_head(const struct audience *audience, bool has_rows, int excluded_fd)
+bool late_keep_head(const struct audience *audience, bool has_rows, int excluded_fd,
+                    uint64_t lines_hash)
 {
     const struct late *late = &audience->late;
-    return audience->options.keep != NULL && audience->options.payload == NULL &&
-           kept_write_head(audience->options.keep, audience->options.fd, excluded_fd,
-                           &audience->counts, has_rows ? &late->places : NULL, late->kept_hash);
+    const struct kept_said said = {.counts = audience->counts,
+                                   .lines_hash = lines_hash,
+                                   .rows_hash = late->kept_hash,
+                                   .places = has_rows ? &late->places : NULL};
+    /* Rows that found no room on the disk: what an extraction by the list would spill does not. */
+    bool is_short = atomic_load(&late->is_on) && !has_rows;
+    return audience->options.keep != NULL && audience->options.payload == NULL && !is_short &&
+           kept_write_head(audience->options.keep, audience->options.fd, excluded_fd, &said);
 }
 
 /* --- while they are delivered --- */

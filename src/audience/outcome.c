@@ -143,6 +143,7 @@ struct writer {
     const struct recall_plan *plan;
     struct recall recall;
     int fd;
+    uint64_t hash;
     struct buf out;
 };
 
@@ -209,11 +210,12 @@ static enum rc write_row(void *ctx, const struct rowlog_record *record, uint64_t
         return rc;
     }
     put_line(&writer->out, record->line, key, cause);
+    writer->hash = outcome_hash_line(writer->hash, record->line);
     return writer->out.len < WRITE_BYTES ? RC_OK : write_out(writer, err);
 }
 
 enum rc outcome_write(const struct outcome *outcome, const struct spill *log,
-                      const struct recall_plan *plan, int fd, struct err *err)
+                      const struct recall_plan *plan, int fd, uint64_t *out_hash, struct err *err)
 {
     struct writer writer = {.outcome = outcome, .plan = plan, .fd = fd, .out = BUF_EMPTY};
 
@@ -222,6 +224,7 @@ enum rc outcome_write(const struct outcome *outcome, const struct spill *log,
     if (rc == RC_OK) {
         rc = write_out(&writer, err);
     }
+    *out_hash = writer.hash;
     buf_release(&writer.out);
     recall_release(&writer.recall);
     return rc;

@@ -6,6 +6,7 @@
 
 #include "audience/duplicates.h"
 #include "audience/rowlog.h"
+#include "base/digest.h"
 
 struct outcome {
     struct bits duplicate; /* by candidate */
@@ -31,14 +32,22 @@ static inline bool outcome_is_in(const struct outcome *outcome, uint64_t candida
 enum rc outcome_limit(struct outcome *outcome, const struct spill *log, uint64_t limit,
                       uint64_t seed, struct err *err) MUST_CHECK;
 
+/* outcome_hash_line - of the lines of those that are not in, one after the other, from 0 */
+static inline uint64_t outcome_hash_line(uint64_t hash, uint64_t line)
+{
+    return hash64_fold(hash ^ line, UINT64_C(0x9E3779B97F4A7C15));
+}
+
 /*
  * outcome_write - line,key,cause of every row that is not in, in the order of the file
  * plan      how rows are read again that the log has only the place of
  * fd        written from where it stands; borrowed
+ * out_hash  of all lines (outcome_hash_line)
  * Returns   RC_OK; RC_TEMP the disk is full; RC_IO; RC_NOMEM
  */
 enum rc outcome_write(const struct outcome *outcome, const struct spill *log,
-                      const struct recall_plan *plan, int fd, struct err *err) MUST_CHECK;
+                      const struct recall_plan *plan, int fd, uint64_t *out_hash,
+                      struct err *err) MUST_CHECK;
 
 void outcome_release(struct outcome *outcome);
 

@@ -72,6 +72,15 @@ static void show_progress(const struct pipeline *pipeline)
     }
 }
 
+static void add_rows(struct audience *audience, uint64_t rows)
+{
+    audience->counts.rows += rows;
+    if (audience->options.progress.rows_done != NULL) {
+        atomic_store_explicit(audience->options.progress.rows_done, audience->counts.rows,
+                              memory_order_relaxed);
+    }
+}
+
 /* out_to: where the chunk is to be copied */
 static enum rc commit(struct pipeline *pipeline, struct worker *worker, struct job *job,
                       char **out_to)
@@ -85,7 +94,7 @@ static enum rc commit(struct pipeline *pipeline, struct worker *worker, struct j
     if (audience->known.is_on) {
         uint64_t before = audience->outcome.candidates;
         audience->outcome.candidates += job->candidates_count;
-        audience->counts.rows += job->rows;
+        add_rows(audience, job->rows);
         return order_place_chunk(&audience->order, &job->chunk, before, out_to, err);
     }
     uint64_t log_base = spill_size(&audience->log);
@@ -100,13 +109,9 @@ static enum rc commit(struct pipeline *pipeline, struct worker *worker, struct j
                  ? late_add(audience, worker, job->refs, job->candidates_count, sequence, err)
                  : order_place_chunk(&audience->order, &job->chunk, sequence, out_to, err);
     }
-    audience->counts.rows += job->rows;
+    add_rows(audience, job->rows);
     for (size_t i = 0; i < CAUSE_COUNT; i++) {
         audience->counts.excluded[i] += job->excluded[i];
-    }
-    if (audience->options.progress.rows_done != NULL) {
-        atomic_store_explicit(audience->options.progress.rows_done, audience->counts.rows,
-                              memory_order_relaxed);
     }
     return rc;
 }

@@ -347,13 +347,13 @@ static void kept__gone_while_it_is_delivered__is_told_and_nothing_else_happens(v
 }
 
 /* What a list that is no longer the count's would do, were it taken for that. */
-static void put_list(struct kept_case *c, const char *text)
+static void put_list(struct kept_case *c, const char *text, uint64_t lines_hash)
 {
     assert_int_equal(ftruncate(c->kept.excluded_fd, 0), 0);
     assert_int_equal(pwrite(c->kept.excluded_fd, text, strlen(text), 0), strlen(text));
     assert_int_equal(ftruncate(c->kept.fd, 0), 0);
-    assert_true(kept_write_head(&c->kept, c->small.options.fd, c->kept.excluded_fd,
-                                &c->count.counts, NULL, 0));
+    const struct kept_said said = {.counts = c->count.counts, .lines_hash = lines_hash};
+    assert_true(kept_write_head(&c->kept, c->small.options.fd, c->kept.excluded_fd, &said));
 }
 
 static void kept__a_list_that_does_not_fit__is_not_taken_over_or_told(void **state)
@@ -364,7 +364,8 @@ static void kept__a_list_that_does_not_fit__is_not_taken_over_or_told(void **sta
     count_of(&c, 1);
     assert_string_equal(buf_text(&c.count.excluded),
                         "line,key,cause\n3,K2,not-selected\n5,K4,duplicate\n");
-    put_list(&c, buf_text(&c.count.excluded));
+    const uint64_t hash = outcome_hash_line(outcome_hash_line(0, 3), 5);
+    put_list(&c, buf_text(&c.count.excluded), hash);
     assert_taken_over(&c, true);
     static const char *const FEW[] = {
         "line,key,cause\n3,K2,not-selected\n",
@@ -374,16 +375,18 @@ static void kept__a_list_that_does_not_fit__is_not_taken_over_or_told(void **sta
         "line,key,cause\n3,K2,not-selected\nfive,K4,duplicate\n",
         "line,key,cause\n3,K2,not-selected\n99999999999,K4,duplicate\n",
         "line,key,cause\n3,K2\n5,K4,duplicate\n",
+        "line,key,cause\n4,K2,not-selected\n5,K4,duplicate\n",
         "",
     };
     for (size_t i = 0; i < sizeof FEW / sizeof FEW[0]; i++) {
-        put_list(&c, FEW[i]);
+        put_list(&c, FEW[i], hash);
         struct run run = extraction_of(&c, true, 1);
         assert_int_equal(run.rc, RC_OK);
         assert_false(run.is_taken_over);
         run_release(&run);
     }
-    put_list(&c, "line,key,cause\n3,K2,not-selected\n7,K4,duplicate\n");
+    put_list(&c, "line,key,cause\n3,K2,not-selected\n7,K4,duplicate\n",
+             outcome_hash_line(outcome_hash_line(0, 3), 7));
     struct run run = extraction_of(&c, true, 1);
     assert_int_equal(run.rc, RC_IO);
     run_release(&run);
