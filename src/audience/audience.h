@@ -91,8 +91,8 @@ struct audience_kept {
     int fd;
     int excluded_fd; /* taken over: the list of the count; while counting it is given to
                         audience_run */
-    /* A digest of everything that says who is in, but the recipients themselves: settings, lists
-     * (which file each is, and that it was not changed since), seed. */
+    /* A digest of everything that says who is in, but the recipients themselves: the program,
+     * settings, lists (which file each is, and that it was not changed since), seed. */
     char identity[SHA256_HEX_BYTES];
 };
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -213,6 +214,20 @@ class CopiedAsRead(house.Case):
         self.told_while_it_goes_on(h, pid)
         self.assertEqual((h.place("a"), h.refused()), ([], {}))
         h.stop()
+
+    def test_the_copy_is_not_read_to_count_it(self):
+        self.need("strace")
+        reads = {}
+        for name, seeds in (("once", ""), ("twice", 'seeds = "recipients.csv"')):  # one of two uses is copied first
+            h = self.house(approvals=REVIEWED)
+            h.drop("a", {"recipients.csv": self.LARGE}, target=seeds)
+            env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")  # LeakSanitizer cannot work below a tracer
+            done = subprocess.run(["strace", "-f", "-qq", "-y", "-e", "trace=pread64", "-o", h.dir / "trace", house.BIN / "postroomd",
+                                   "-c", h.conf, "--once"], capture_output=True, text=True, env=env, timeout=10 * house.WAIT_S)
+            self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+            reads[name] = len(re.findall(r"pread64\(\d+<[^>]*/run/intake/a/recipients.csv>", (h.dir / "trace").read_text()))
+        self.assertLess(reads["once"], 3)
+        self.assertGreater(reads["twice"], 30)
 
     def test_bad_rows__the_whole_file_is_kept(self):
         h = self.house()
