@@ -165,22 +165,12 @@ class CopiedAsRead(house.Case):
     LARGE = house.recipients(30000, address2="x" * 240)  # more than the 8 MiB behind which a copy begins its way to the disk
 
     def stopped_in_its_copy(self, h):
-        """Starts the daemon, whose worker stops behind the first 8 MiB; returns its pid."""
+        """Starts the daemon, whose worker stops where the first 8 MiB are copied, before it goes on; returns its pid."""
         self.need("strace")
         h.start(wrapper=("strace", "-D", "-f", "-qq", "-o", h.dir / "trace", "-e", "inject=sync_file_range:signal=STOP:when=1"))
-        found = []
-
-        def has_stopped():
-            path = pathlib.Path(f"/proc/{h.daemon.pid}/task/{h.daemon.pid}/children")
-            for pid in path.read_text().split():
-                try:
-                    if pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "Tt":
-                        found.append(int(pid))
-                except OSError:
-                    continue
-            return found
-        h.until(has_stopped, "the worker in its copy")
-        return found[0]
+        copy = h.spool / "run/intake/a/recipients.csv"
+        h.until(lambda: copy.exists() and copy.stat().st_size >= 8 << 20, "the first 8 MiB of the copy")
+        return int(pathlib.Path(f"/proc/{h.daemon.pid}/task/{h.daemon.pid}/children").read_text().split()[0])
 
     def told_while_it_goes_on(self, h, pid):
         def is_told():

@@ -243,8 +243,8 @@ class Kept(house.Case):
         self.need("strace")
         h = self.counted()
         h.decide("a", "target", "approve")
-        # of those at work only the extract worker writes twice by offset: its archive
-        h.start(wrapper=("strace", "-D", "-f", "-qq", "-o", h.dir / "trace", "-e", "inject=pwrite64:signal=KILL:when=2"))
+        # when its archive is whole and gets its name
+        h.start(wrapper=("strace", "-D", "-f", "-qq", "-o", h.dir / "trace", "-P", "archive.tmp", "-e", "inject=renameat2:signal=KILL"))
         h.until(lambda: "worker-died" in h.log(), "the worker's end")
         self.assertEqual(h.place("a"), ["extract"])
         self.assertFalse((h.where("a") / ".selection").exists())
