@@ -535,6 +535,16 @@ enum rc audience_each(const struct audience *audience, audience_take *take, void
     return rc;
 }
 
+void audience_forget(struct audience *audience)
+{
+    outcome_release(&audience->outcome);
+    bits_release(&audience->known.out);
+    duplicates_release(&audience->duplicates);
+    order_release(&audience->order);
+    late_release(&audience->late);
+    spill_release(&audience->log);
+}
+
 void audience_free(struct audience *audience)
 {
     if (audience == NULL) {
@@ -547,12 +557,7 @@ void audience_free(struct audience *audience)
         keyset_release(&audience->filters[i].keys);
     }
     seeds_release(&audience->seeds);
-    outcome_release(&audience->outcome);
-    bits_release(&audience->known.out);
-    duplicates_release(&audience->duplicates);
-    order_release(&audience->order);
-    late_release(&audience->late);
-    spill_release(&audience->log);
+    audience_forget(audience);
     where_free(audience->where);
     free(audience->early.columns);
     free(audience->first.columns);

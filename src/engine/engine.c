@@ -17,15 +17,14 @@ enum {
     WAIT_MAX_MS = 60 * 1000,
     WAIT_BUSY_MS = 250, /* while workers are at work: for their progress */
     GATHER_MS = 5,      /* how long to wait for a group to grow; reports wake us anyway */
-    ORIGINALS_AT_ONCE = 256,
-    ORIGINALS_MAX = 50000,
     ONCE_TRIES = 3 /* `--once` waits while a drop that cannot be read now was tried less often */
 };
 
 /* The listing is the truth: the doors are looked at at least so often. */
 #define FULL_LOOK_NS (60 * NS_PER_SECOND)
 
-#define UNSYNCED_MAX_NS NS_PER_SECOND
+/* Soon: what a worker writes into temporary files meanwhile goes to the disk with such a sync. */
+#define UNSYNCED_MAX_NS (NS_PER_SECOND / 5)
 
 /* `--once` waits for what falls due within so long. */
 #define ONCE_PATIENCE_NS (2 * NS_PER_SECOND)
@@ -113,26 +112,13 @@ static bool is_nobody_at_work(const struct engine *engine, int64_t now_ns)
            engine->inbox_look_ns > now_ns && engine->extract.first == NULL;
 }
 
-/* known  originals when it began; what has come since is for the next one */
-static void end_purge(struct engine *engine, struct purge *purge, size_t known)
-{
-    size_t removed = take_in_purge_end(purge);
-    size_t left = removed < ORIGINALS_AT_ONCE || removed > known ? 0 : known - removed;
-    engine->originals = engine->originals - known + left;
-}
-
 /* The last groups wait for the disk, and nothing else does: originals are taken apart meanwhile. */
 static void run_steps(struct engine *engine, int64_t now_ns)
 {
-    struct purge *purge = NULL;
-    size_t known = engine->originals;
-    if (engine->originals > 0 && has_queued(engine) && is_nobody_at_work(engine, now_ns)) {
-        purge = take_in_purge_begin(&engine->env, ORIGINALS_AT_ONCE);
-    }
+    bool is_time = has_queued(engine) && is_nobody_at_work(engine, now_ns);
+    struct purge *purge = is_time ? originals_purge_begin(engine) : NULL;
     steps_run(engine, now_ns);
-    if (purge != NULL) {
-        end_purge(engine, purge, known);
-    }
+    originals_purge_end(engine, purge);
 }
 
 static void turn(struct engine *engine)
@@ -181,11 +167,12 @@ static void sync_idle(struct engine *engine)
  * true: there are more. */
 static bool purge_originals(struct engine *engine, bool is_idle)
 {
-    if (engine->originals == 0 || (!is_idle && engine->originals < ORIGINALS_MAX)) {
+    if (!is_idle && !originals_are_many(engine)) {
         return false;
     }
-    end_purge(engine, take_in_purge_begin(&engine->env, ORIGINALS_AT_ONCE), engine->originals);
-    return engine->originals > 0;
+    struct purge *purge = originals_purge_begin(engine);
+    originals_purge_end(engine, purge);
+    return purge != NULL && engine->originals.waiting > 0;
 }
 
 static int64_t nearest(int64_t a, int64_t b)

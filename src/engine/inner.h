@@ -62,6 +62,14 @@ struct counters {
     uint64_t taken, refused, handed_over, sent, failed, finished, stopped, decided, feedback;
 };
 
+/* Originals that were taken in, in run/intake. */
+struct originals {
+    size_t waiting;       /* to be taken apart */
+    size_t known;         /* of those, when the last purge began */
+    bool is_purging;      /* by helpers: nothing is forked meanwhile */
+    struct worker worker; /* gives back what a large one held; pid -1: none does */
+};
+
 struct engine {
     const struct engine_options *options;
     struct house *house;
@@ -112,7 +120,7 @@ struct engine {
     struct crew_kind intake_kind;
     struct crew_kind extract_kind;
     struct counters counters;
-    size_t originals;       /* that were taken and wait in run/intake to be taken apart */
+    struct originals originals;
     int64_t synced_ns;      /* monotonic: the last sync */
     int64_t quiet_since_ns; /* monotonic: only listeners are left of `--once`; 0: more is */
     int64_t status_ns;      /* monotonic: when run/status.json was last written */
@@ -181,6 +189,20 @@ void works_add_dir(struct crew_batch *batch, int dirfd, enum worker_access acces
 /* works_open_lists - of who is not to be contacted, for the next worker; lists_close() once it is
  * forked */
 void works_open_lists(struct engine *engine, struct crew_batch *batch);
+
+/*
+ * originals.c
+ * originals_add - one has left its door, or is gone: a large one is taken apart at once
+ */
+void originals_add(struct engine *engine, const char *id, uint64_t bytes);
+/* originals_are_many - so many that they are not left until there is nothing better to do */
+bool originals_are_many(const struct engine *engine);
+/* originals_purge_begin - take some of those that wait apart, by helpers; NULL: nothing to do.
+ * originals_purge_end - until it is done. Nothing is forked between the two */
+struct purge *originals_purge_begin(struct engine *engine);
+void originals_purge_end(struct engine *engine, struct purge *purge);
+/* originals_close - what is not taken apart yet is at the next start */
+void originals_close(struct engine *engine);
 
 /* steps.c */
 void steps_run(struct engine *engine, int64_t now_ns);

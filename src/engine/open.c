@@ -344,7 +344,8 @@ static enum rc open_engine(struct engine *engine, struct err *err)
 int engine_open(struct engine *engine, const struct engine_options *options)
 {
     struct err err = {{0}};
-    *engine = (struct engine){.options = options, .lock_fd = -1};
+    *engine = (struct engine){
+        .options = options, .lock_fd = -1, .originals = {.worker = WORKER_NONE}};
     engine->drops_end = &engine->drops;
     raise_descriptor_limit();
     int code = open_house(engine);
@@ -365,6 +366,7 @@ int engine_open(struct engine *engine, const struct engine_options *options)
 void engine_close(struct engine *engine)
 {
     crew_free(engine->crew);
+    originals_close(engine);
     sends_release(engine);
     proofs_release(engine);
     feedbacks_release(engine);

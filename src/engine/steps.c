@@ -85,9 +85,10 @@ static void after_take_in(struct engine *engine, struct take_in *take,
         items_remove(engine->intaking, mark);
     }
     engine->counters.taken += take->result == TAKE_IN_TAKEN;
-    engine->originals += take->result == TAKE_IN_TAKEN && !take->has_changed;
     if (take->result == TAKE_IN_TAKEN && take->has_changed) {
         works_look_at_inbox(engine, now_ns);
+    } else if (take->result == TAKE_IN_TAKEN) {
+        originals_add(engine, take->id, take->size_bytes);
     }
     engine->counters.refused += take->result == TAKE_IN_REFUSED;
     if (take->result == TAKE_IN_TAKEN) {

@@ -3,6 +3,7 @@
  */
 #include "engine/inner.h"
 
+#include "stage/originals.h"
 #include "stage/shelf.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -135,7 +136,10 @@ static struct take_in *begin_drop(struct engine *engine, const struct drop *drop
     }
     enum rc rc = take_in_begin(&engine->env, drop, &take, &err);
     if (rc == RC_GONE) {
-        rc = take_in_finish(&engine->env, drop->name, drop->id, &err);
+        rc = originals_leave(&engine->env, drop->name, drop->id, &err);
+        if (rc == RC_OK) {
+            originals_add(engine, drop->id, drop->size_bytes);
+        }
     } else if (rc == RC_PERM) {
         struct err own = {{0}};
         rc = take_in_refuse(&engine->env, spool_dir(engine->env.spool, SPOOL_INBOX), drop->name,

@@ -26,7 +26,8 @@
 
 enum {
     SLOTS_FOR_THREAD = 2, /* one that it works on, one that waits */
-    SLOTS_MORE = 2        /* one being filled, one being written */
+    SLOTS_MORE = 2,       /* one being filled, one being written */
+    BEGIN_BYTES = 4 << 20 /* the disk is told of so many at a time: it writes while we compress */
 };
 
 enum block_role { BLOCK_HEAD, BLOCK_DATA, BLOCK_TAIL };
@@ -71,7 +72,8 @@ struct compress {
     uint64_t claimed;
     uint64_t hashed;
     uint64_t written;
-    uint64_t at; /* offset of the next block in the file */
+    uint64_t at;    /* offset of the next block in the file */
+    uint64_t begun; /* what is before is on its way to the disk */
     enum rc rc;  /* the first fault; ends all work */
     struct err err;
     struct sha256 *span_digest; /* the hashing thread's */
@@ -160,12 +162,17 @@ static bool work_write(struct compress *compress)
     if (block->out_len > 0) {
         rc = fs_pwrite_all(compress->options.fd, block->out, block->out_len, at, &err);
     }
+    uint64_t end = at + block->out_len;
+    if (rc == RC_OK && end - compress->begun >= BEGIN_BYTES) { /* one thread writes at a time */
+        fs_begin_writing(compress->options.fd, compress->begun, end - compress->begun);
+        compress->begun = end;
+    }
     (void)pthread_mutex_lock(&compress->lock);
     compress->is_writing = false;
     fail_locked(compress, rc, &err);
     if (rc == RC_OK) {
         span_count(block->span, block, at);
-        compress->at = at + block->out_len;
+        compress->at = end;
         compress->written++;
     }
     return true;

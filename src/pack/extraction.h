@@ -111,7 +111,8 @@ enum rc extraction_emit(const struct extraction *extraction, struct slice payloa
 /*
  * extraction_run - write everything
  *
- * audience    after audience_run(), opened with the callbacks above
+ * audience    after audience_run(), opened with the callbacks above; where it is large, it is
+ *             forgotten (audience_forget()) while the archive is completed
  * counts      of that run
  * facts       what the manifest says besides: delivery, revision, campaign, programme, provider,
  *             service, random_seed, cost, stock; the rest is filled in here
@@ -123,7 +124,7 @@ enum rc extraction_emit(const struct extraction *extraction, struct slice payloa
  * no NAME.EXT; archive.tmp and small files may remain: remove the directory. Memory
  * compress_memory_bytes() and less than 1 MiB
  */
-enum rc extraction_run(struct extraction *extraction, const struct audience *audience,
+enum rc extraction_run(struct extraction *extraction, struct audience *audience,
                        const struct audience_counts *counts, const struct manifest *facts,
                        int out_dirfd, struct extraction_result *result, struct err *err) MUST_CHECK;
 

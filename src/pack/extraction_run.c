@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,7 +18,8 @@ enum {
     FILE_MODE = 0600,        /* recipients; who publishes gives it to the router's group */
     EMIT_BYTES = 64 * 1024,  /* rendered rows are handed to the compression in pieces of this */
     READ_BYTES = 256 * 1024, /* the archive is read back in pieces of this, to digest it */
-    DATA_NAME_BYTES = 32     /* "data-99999.csv" */
+    DATA_NAME_BYTES = 32,    /* "data-99999.csv" */
+    FORGET_ROWS = 100000     /* fewer are not worth a thread */
 };
 
 struct run {
@@ -359,16 +361,10 @@ static enum rc open_archive(struct run *run, size_t *out_name_bytes, struct err 
     return packer_open(&options, &run->packer, err);
 }
 
-static enum rc write_archive(struct run *run, const struct audience *audience, struct err *err)
+/* What stands behind the rows, and what is known when they are all there. */
+static enum rc complete(struct run *run, size_t name_bytes, struct err *err)
 {
-    size_t name_bytes = 0;
-    enum rc rc = open_archive(run, &name_bytes, err);
-    if (rc == RC_OK) {
-        rc = write_data(run, audience, err);
-    }
-    if (rc == RC_OK) {
-        rc = name_data(run, name_bytes, err);
-    }
+    enum rc rc = name_data(run, name_bytes, err);
     if (rc == RC_OK) {
         rc = add_documents(run, err);
     }
@@ -381,8 +377,35 @@ static enum rc write_archive(struct run *run, const struct audience *audience, s
     if (rc == RC_OK) {
         rc = packer_finish(run->packer, run->name, &run->result->bytes, err);
     }
+    return rc == RC_OK ? archive_digest(run, err) : rc;
+}
+
+static void *forget(void *audience)
+{
+    audience_forget(audience);
+    return NULL;
+}
+
+/* While the archive is completed, which one thread does, another gives back what many rows held:
+ * whoever syncs the spool next would write their temporary files out, and wait for that. */
+static enum rc write_archive(struct run *run, struct audience *audience, struct err *err)
+{
+    size_t name_bytes = 0;
+    pthread_t helper;
+    enum rc rc = open_archive(run, &name_bytes, err);
     if (rc == RC_OK) {
-        rc = archive_digest(run, err);
+        rc = write_data(run, audience, err);
+    }
+    bool is_large = rc == RC_OK && run->row >= FORGET_ROWS;
+    bool is_started = is_large && run->options->threads > 1 &&
+                      pthread_create(&helper, NULL, forget, audience) == 0;
+    if (rc == RC_OK) {
+        rc = complete(run, name_bytes, err);
+    }
+    if (is_started) {
+        (void)pthread_join(helper, NULL);
+    } else if (is_large) {
+        (void)forget(audience);
     }
     if (rc == RC_OK) {
         rc = fs_close(&run->fd, err);
@@ -398,7 +421,7 @@ static void run_result(struct run *run)
     }
 }
 
-enum rc extraction_run(struct extraction *extraction, const struct audience *audience,
+enum rc extraction_run(struct extraction *extraction, struct audience *audience,
                        const struct audience_counts *counts, const struct manifest *facts,
                        int out_dirfd, struct extraction_result *result, struct err *err)
 {

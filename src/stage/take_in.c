@@ -7,6 +7,7 @@
 #include "spool/refuse.h"
 #include "spool/take.h"
 #include "stage/decide.h"
+#include "stage/originals.h"
 #include "stage/prepare.h"
 #include "stage/revise.h"
 #include "stage/shelf.h"
@@ -17,20 +18,10 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Originals that were taken, waiting in run/intake to be taken apart. */
-#define TAKEN_PREFIX ".taken-"
-
-enum {
-    PURGE_NAMES_MAX = 1 << 22,
-    PURGE_HELPERS = 3 /* beside the daemon itself: a file that is removed mostly waits for the disk,
-                         which gives its blocks back (`discard`) */
-};
 
 /* One delivery's files together: more than any list of recipients of today (a billion rows). */
 #define TAKE_IN_BYTES_MAX (UINT64_C(256) << 30)
@@ -406,111 +397,6 @@ static enum rc weigh(struct take_in *take, const struct stage_report *report, in
     return RC_OK;
 }
 
-/*
- * The original leaves its door in one rename; it is taken apart later, when there is nothing better
- * to do: ext4 looks past every inode that was freed in the last half minute when it makes a new
- * one, so that removing the originals of a thousand drops beside taking in the next thousand would
- * cost more than all the rest.
- */
-enum rc take_in_finish(const struct stage_env *env, const char *name, const char *id,
-                       struct err *err)
-{
-    int intake = spool_dir(env->spool, SPOOL_INTAKE);
-    int inbox = spool_dir(env->spool, SPOOL_INBOX);
-    char gone[ID_BYTES_MAX + sizeof TAKEN_PREFIX];
-    (void)snprintf(gone, sizeof gone, TAKEN_PREFIX "%s", id);
-    enum rc rc = fs_move_noreplace(inbox, name, intake, gone, err);
-    if (rc == RC_EXISTS) { /* an earlier revision's original, unless it is taken apart just now */
-        rc = fs_remove_tree(intake, gone, err);
-        rc = rc == RC_OK || rc == RC_GONE ? fs_move_noreplace(inbox, name, intake, gone, err) : rc;
-    }
-    return rc == RC_GONE ? RC_OK : rc;
-}
-
-/* Names of originals, and the next one to take apart: shared by the threads. */
-struct purge {
-    int intake;
-    size_t max;
-    struct buf names; /* each with its NUL */
-    size_t count;
-    const char *at;
-    pthread_mutex_t lock;
-    size_t removed;
-    pthread_t helpers[PURGE_HELPERS];
-    size_t started;
-};
-
-static enum rc note_original(void *ctx, const char *name)
-{
-    struct purge *purge = ctx;
-    if (strncmp(name, TAKEN_PREFIX, sizeof TAKEN_PREFIX - 1) != 0) {
-        return RC_OK;
-    }
-    if (purge->count == purge->max) {
-        return RC_STATE;
-    }
-    buf_add(&purge->names, name, strlen(name) + 1);
-    purge->count++;
-    return purge->names.is_failed ? RC_NOMEM : RC_OK;
-}
-
-static void *purge_some(void *ctx)
-{
-    struct purge *purge = ctx;
-    for (;;) {
-        (void)pthread_mutex_lock(&purge->lock);
-        const char *name = purge->count > 0 ? purge->at : NULL;
-        if (name != NULL) {
-            purge->at += strlen(name) + 1;
-            purge->count--;
-        }
-        (void)pthread_mutex_unlock(&purge->lock);
-        if (name == NULL) {
-            return NULL;
-        }
-        if (fs_remove_tree(purge->intake, name, NULL) == RC_OK) {
-            (void)pthread_mutex_lock(&purge->lock);
-            purge->removed++;
-            (void)pthread_mutex_unlock(&purge->lock);
-        }
-    }
-}
-
-struct purge *take_in_purge_begin(const struct stage_env *env, size_t max)
-{
-    struct purge *purge = calloc(1, sizeof *purge);
-    if (purge == NULL) {
-        return NULL;
-    }
-    *purge = (struct purge){.intake = spool_dir(env->spool, SPOOL_INTAKE),
-                            .max = max,
-                            .names = BUF_EMPTY,
-                            .lock = PTHREAD_MUTEX_INITIALIZER};
-    (void)!fs_each(purge->intake, PURGE_NAMES_MAX, note_original, purge, NULL);
-    purge->at = purge->names.ptr;
-    purge->count = purge->names.is_failed ? 0 : purge->count;
-    while (purge->count > PURGE_HELPERS && purge->started < PURGE_HELPERS &&
-           pthread_create(&purge->helpers[purge->started], NULL, purge_some, purge) == 0) {
-        purge->started++;
-    }
-    return purge;
-}
-
-size_t take_in_purge_end(struct purge *purge)
-{
-    if (purge == NULL) {
-        return 0;
-    }
-    (void)purge_some(purge);
-    for (size_t i = 0; i < purge->started; i++) {
-        (void)pthread_join(purge->helpers[i], NULL);
-    }
-    size_t removed = purge->removed;
-    buf_release(&purge->names);
-    free(purge);
-    return removed;
-}
-
 /* What was added to or changed in a drop since it was copied is not ours to remove: it comes as the
  * next revision. */
 static bool is_as_it_was(const struct take_in *take)
@@ -533,7 +419,7 @@ static void remove_original(struct take_in *take)
                   "it is taken again as a revision");
         return;
     }
-    if (take_in_finish(take->env, take->name, take->id, &err) != RC_OK) {
+    if (originals_leave(take->env, take->name, take->id, &err) != RC_OK) {
         log_event(LOG_LEVEL_WARNING, "original-stays", take->id, "reason=\"%s\"", err.text);
     }
 }

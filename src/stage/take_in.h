@@ -96,21 +96,6 @@ void take_in_end(struct take_in **group, const struct stage_report *reports, siz
 enum rc take_in_refuse(const struct stage_env *env, int door, const char *name, const char *reason,
                        struct err *err) MUST_CHECK;
 
-/* take_in_finish - the original of a drop that was taken before leaves its door (docs/SPOOL.md I2);
- * RC_OK */
-enum rc take_in_finish(const struct stage_env *env, const char *name, const char *id,
-                       struct err *err) MUST_CHECK;
-
-/*
- * take_in_purge_begin - take at most `max` originals apart that have left their door, by helpers
- * that are at it from now on; when no files are made, which would step over what was freed
- * take_in_purge_end   - help them, and wait until it is done; returns how many. Nothing is forked
- * between the two. NULL is allowed.
- */
-struct purge;
-struct purge *take_in_purge_begin(const struct stage_env *env, size_t max);
-size_t take_in_purge_end(struct purge *purge);
-
 /* take_in_release - close and free; NULL is allowed */
 void take_in_release(struct take_in *take);
 

@@ -82,6 +82,11 @@ static enum rc check_regular(int fd, const char *name, uint64_t *out_size, struc
     return RC_OK;
 }
 
+enum rc fs_hold(int dirfd, const char *name, int *out_fd, struct err *err)
+{
+    return fs_open_beneath(dirfd, name, O_PATH, out_fd, err);
+}
+
 enum rc fs_open_regular(int dirfd, const char *name, int *out_fd, struct err *err)
 {
     int fd = -1;

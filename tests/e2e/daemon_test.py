@@ -22,14 +22,6 @@ def big():
     return subprocess.run([house.BUILD / "tools/make-recipients", str(BIG_ROWS)], capture_output=True, check=True).stdout
 
 
-def children(pid):
-    """The daemon's workers."""
-    try:
-        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 class Case(house.Case):
     def slow_house(self, **settings):
         """A house whose extractions take their time: one thread, a high level, every column."""
@@ -187,7 +179,7 @@ class Signals(Case):
         start = time.monotonic()
         self.assertEqual(h.stop(), 0)
         self.assertLess(time.monotonic() - start, 10)
-        self.assertEqual(children(daemon.pid), [])
+        self.assertEqual(house.children(daemon.pid), [])
         self.assertEqual(h.place("a"), ["extract"])
         self.assertEqual(h.pickup(), [])
         h.once()
@@ -199,7 +191,7 @@ class Signals(Case):
         h = self.slow_house()
         h.drop("a", {"recipients.csv": big()})
         h.start()
-        h.until(lambda: children(h.daemon.pid) or h.place("a"), "a worker at it")
+        h.until(lambda: house.children(h.daemon.pid) or h.place("a"), "a worker at it")
         self.assertEqual(h.stop(timeout=10), 0)
         h.once()
         self.assertEqual(look.state(h, "a"), "handed-over")
@@ -310,7 +302,7 @@ class SideBySide(Case):
         h = self.slow_house()
         h.drop("a", {"recipients.csv": big()})
         daemon = h.start()
-        h.until(lambda: h.place("a") == ["extract"] and children(daemon.pid), "being extracted")
+        h.until(lambda: h.place("a") == ["extract"] and house.children(daemon.pid), "being extracted")
         h.decide("a", "delivery", "stop")
         h.until(lambda: h.place("a") == ["done"], "stopped")
         self.assertEqual((look.state(h, "a"), h.pickup()), ("stopped", []))
@@ -365,8 +357,8 @@ class SideBySide(Case):
         h = self.slow_house()
         h.drop("a", {"recipients.csv": big()})
         daemon = h.start()
-        h.until(lambda: h.place("a") == ["extract"] and children(daemon.pid), "being extracted")
-        for pid in children(daemon.pid):
+        h.until(lambda: h.place("a") == ["extract"] and house.children(daemon.pid), "being extracted")
+        for pid in house.children(daemon.pid):
             os.kill(pid, signal.SIGKILL)
         h.drop("small", {"recipients.csv": house.recipients(3)})
         h.until(lambda: h.place("small") == ["outbox"], "the next delivery")
@@ -376,12 +368,28 @@ class SideBySide(Case):
         self.assertEqual(look.keys(h, "cost").count("a/extraction/1"), 1)
         self.assertEqual(h.stop(), 0)
 
+    def test_a_large_original_is_removed_while_a_worker_is_at_work(self):
+        h = self.slow_house()
+        rows = house.recipients(50000, address2="x" * 340)
+        self.assertGreater(len(rows), 16 << 20)
+        h.drop("a", {"recipients.csv": rows})
+        daemon = h.start()
+        h.until(lambda: house.children(daemon.pid, "postroom-extrac"), "being extracted")
+        worker, = house.children(daemon.pid, "postroom-extrac")
+        os.kill(worker, signal.SIGSTOP)  # it does not just happen to be done
+        h.until(lambda: not (h.spool / "run/intake/.taken-a").exists(), "the original removed beside it")
+        self.assertEqual(h.place("a"), ["extract"])
+        self.assertEqual(house.children(daemon.pid, "postroom-extrac"), [worker])
+        os.kill(worker, signal.SIGCONT)
+        h.until(lambda: h.place("a") == ["outbox"], "handed over")
+        self.assertEqual(h.stop(), 0)
+
     def test_workers_end_with_a_daemon_that_is_killed(self):
         h = self.slow_house()
         h.drop("a", {"recipients.csv": big()})
         daemon = h.start()
-        h.until(lambda: h.place("a") == ["extract"] and children(daemon.pid), "being extracted")
-        workers = children(daemon.pid)
+        h.until(lambda: h.place("a") == ["extract"] and house.children(daemon.pid), "being extracted")
+        workers = house.children(daemon.pid)
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)  # not one of them may just happen to be done
         h.stop(signal.SIGKILL)
@@ -397,7 +405,7 @@ class SideBySide(Case):
         seen = []
 
         def confined():
-            for pid in children(daemon.pid):
+            for pid in house.children(daemon.pid):
                 try:
                     status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
                     if "CapEff" in status and status.get("NoNewPrivs") == "1" and status.get("Seccomp") == "2":

@@ -170,7 +170,7 @@ class CopiedAsRead(house.Case):
         h.start(wrapper=("strace", "-D", "-f", "-qq", "-o", h.dir / "trace", "-e", "inject=sync_file_range:signal=STOP:when=1"))
         copy = h.spool / "run/intake/a/recipients.csv"
         h.until(lambda: copy.exists() and copy.stat().st_size >= 8 << 20, "the first 8 MiB of the copy")
-        return int(pathlib.Path(f"/proc/{h.daemon.pid}/task/{h.daemon.pid}/children").read_text().split()[0])
+        return house.children(h.daemon.pid)[0]
 
     def told_while_it_goes_on(self, h, pid):
         def is_told():
@@ -240,6 +240,22 @@ class CopiedAsRead(house.Case):
         self.assertIn("seeds", str(h.refused() or look.events(h, "seeds")[-1]))
         self.assertEqual(look.target(h, "nobody")["excluded"]["suppressed"], 30000)
         self.assertEqual((h.where("nobody") / "recipients.csv").read_bytes(), self.LARGE.encode())
+
+
+class Originals(house.Case):
+    """What was taken in is removed from run/intake (a large one while others work: tests/e2e/daemon_test)."""
+
+    LARGE = house.recipients(50000, address2="x" * 340)  # more than 16 MiB
+
+    def test_a_large_directory_and_a_large_package_leave_nothing(self):
+        h = self.house(approvals=REVIEWED)
+        folder = h.write_delivery(h.dir / "b", {"recipients.csv": self.LARGE, "leaflet.pdf": os.urandom(16 << 20)},
+                                  more='documents = [ "leaflet.pdf" ];')
+        h.make_spool()
+        h.drop("a", {"recipients.csv": self.LARGE})
+        shutil.make_archive(str(h.spool / "inbox/b"), "zip", folder)
+        self.assertEqual(h.once().counts["waiting"], "2")
+        self.assertEqual((os.listdir(h.spool / "run/intake"), os.listdir(h.spool / "inbox")), ([], []))
 
 
 class Who(house.Case):

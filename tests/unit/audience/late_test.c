@@ -77,6 +77,7 @@ static struct buf deliver(const struct variant *variant, unsigned threads, bool 
         assert_int_equal(delivered.records, small.counts.records);
         buf_add_byte(&delivered.bytes, '\n');
     }
+    audience_forget(audience);
     audience_free(audience);
     small_done(&small);
     return delivered.bytes;

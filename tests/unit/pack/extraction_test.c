@@ -16,6 +16,7 @@ struct audience {
     size_t count;
     size_t times; /* how often it gives them all; 0: once */
     enum rc rc;   /* what audience_each ends with */
+    int forgotten;
 };
 
 const char *audience_cause_name(enum audience_cause cause)
@@ -37,6 +38,11 @@ enum rc audience_each(const struct audience *audience, audience_take *take, void
         }
     }
     return audience->rc;
+}
+
+void audience_forget(struct audience *audience)
+{
+    audience->forgotten++;
 }
 
 /* --- a run --- */
@@ -483,6 +489,37 @@ static void extraction_run__other_rows_than_were_counted__is_corrupt(void **stat
     trial_free(trial);
 }
 
+/* So many times the same 4,000 rows. */
+static int forgotten_after(int dirfd, unsigned threads, size_t times)
+{
+    struct trial *trial = trial_new(CONTAINER_TAR_GZ);
+    struct extraction *extraction = NULL;
+    struct manifest facts = {.delivery = "letter"};
+    trial->options.threads = threads;
+    trial->options.level = 1;
+    assert_ok(extraction_open(&trial->options, &extraction, &trial->err), &trial->err);
+    assert_ok(extraction_compile(extraction, COLUMNS, COUNT(COLUMNS), &trial->err), &trial->err);
+    render(trial, extraction, COUNT(trial->audience.payloads));
+    trial->audience.times = times;
+    trial->counts.records = times * trial->audience.count - trial->counts.seeds;
+    assert_ok(extraction_run(extraction, &trial->audience, &trial->counts, &facts, dirfd,
+                             &trial->result, &trial->err),
+              &trial->err);
+    int forgotten = trial->audience.forgotten;
+    assert_int_equal(unlinkat(dirfd, trial->result.archive, 0), 0);
+    extraction_free(extraction);
+    trial_free(trial);
+    return forgotten;
+}
+
+static void extraction_run__many_rows__are_forgotten_once(void **state)
+{
+    struct place *place = *state;
+    assert_int_equal(forgotten_after(place->fd, 2, 25), 1);
+    assert_int_equal(forgotten_after(place->fd, 1, 25), 1);
+    assert_int_equal(forgotten_after(place->fd, 2, 24), 0);
+}
+
 static void extraction_run__reference_too_wide__is_range(void **state)
 {
     struct place *place = *state;
@@ -595,6 +632,7 @@ int main(void)
         cmocka_unit_test(extraction_open__settings_that_do_not_fit__are_refused),
         with_place(extraction_run__too_many_files__is_range),
         with_place(extraction_run__other_rows_than_were_counted__is_corrupt),
+        with_place(extraction_run__many_rows__are_forgotten_once),
         with_place(extraction_run__reference_too_wide__is_range),
         with_place(extraction_run__payload_without_its_end__is_corrupt),
         with_place(extraction_run__audience_fails__leaves_no_archive),
