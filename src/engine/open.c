@@ -344,8 +344,8 @@ static enum rc open_engine(struct engine *engine, struct err *err)
 int engine_open(struct engine *engine, const struct engine_options *options)
 {
     struct err err = {{0}};
-    *engine = (struct engine){
-        .options = options, .lock_fd = -1, .originals = {.worker = WORKER_NONE}};
+    *engine =
+        (struct engine){.options = options, .lock_fd = -1, .originals = {.worker = WORKER_NONE}};
     engine->drops_end = &engine->drops;
     raise_descriptor_limit();
     int code = open_house(engine);

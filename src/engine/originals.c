@@ -3,11 +3,11 @@
  *
  * Small ones wait until nobody is at work (stage/originals.h). A large one is removed at once: what
  * it gives back, room on the disk and pages that were just in use, is what the extraction that
- * begins now asks for. That takes tenths of a second, and is done by the end of a process that holds
- * the files when their names are gone, not by the daemon.
+ * begins now asks for. That takes tenths of a second, and is done by the end of a process that
+ * holds the files when their names are gone, not by the daemon.
  */
-#include "engine/inner.h"
 #include "stage/originals.h"
+#include "engine/inner.h"
 
 enum { AT_ONCE = 256, WAITING_MAX = 50000 };
 
@@ -33,10 +33,8 @@ static void on_end(void *ctx, pid_t pid, int status)
 static void give_back(struct engine *engine, const struct originals_held *held)
 {
     struct worker *worker = &engine->originals.worker;
-    struct worker_options options = {.name = "postroom-remove",
-                                     .keep_fds = held->fds,
-                                     .keep_count = held->count,
-                                     .body = end};
+    struct worker_options options = {
+        .name = "postroom-remove", .keep_fds = held->fds, .keep_count = held->count, .body = end};
     if (worker_start(&options, worker, NULL) == RC_OK &&
         loop_child(engine->loop, worker->pid, worker->pidfd, on_end, engine, NULL) != RC_OK) {
         (void)!worker_wait(worker, &(int){0}, NULL);
@@ -65,8 +63,7 @@ bool originals_are_many(const struct engine *engine)
 struct purge *originals_purge_begin(struct engine *engine)
 {
     struct originals *originals = &engine->originals;
-    struct purge *purge =
-        originals->waiting > 0 ? originals_begin(&engine->env, AT_ONCE) : NULL;
+    struct purge *purge = originals->waiting > 0 ? originals_begin(&engine->env, AT_ONCE) : NULL;
     originals->known = originals->waiting;
     originals->is_purging = purge != NULL;
     return purge;

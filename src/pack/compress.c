@@ -74,7 +74,7 @@ struct compress {
     uint64_t written;
     uint64_t at;    /* offset of the next block in the file */
     uint64_t begun; /* what is before is on its way to the disk */
-    enum rc rc;  /* the first fault; ends all work */
+    enum rc rc;     /* the first fault; ends all work */
     struct err err;
     struct sha256 *span_digest; /* the hashing thread's */
     struct sha256 *total_digest;

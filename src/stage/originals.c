@@ -26,7 +26,7 @@ static void name_of(const char *id, char out[NAME_BYTES])
 }
 
 enum rc originals_leave(const struct stage_env *env, const char *name, const char *id,
-                       struct err *err)
+                        struct err *err)
 {
     int intake = spool_dir(env->spool, SPOOL_INTAKE);
     int inbox = spool_dir(env->spool, SPOOL_INBOX);
@@ -51,8 +51,7 @@ static enum rc hold(void *ctx, const char *name)
     struct holding *holding = ctx;
     struct originals_held *held = holding->held;
     int fd = -1;
-    if (held->count < ORIGINALS_HELD_MAX &&
-        fs_hold(holding->dirfd, name, &fd, NULL) == RC_OK) {
+    if (held->count < ORIGINALS_HELD_MAX && fs_hold(holding->dirfd, name, &fd, NULL) == RC_OK) {
         held->fds[held->count++] = fd;
     }
     return RC_OK;

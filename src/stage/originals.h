@@ -40,10 +40,9 @@ enum rc originals_remove(const struct stage_env *env, const char *id, struct ori
 void originals_held_release(struct originals_held *held);
 
 /*
- * originals_begin - take at most `max` of them apart, by helpers that are at it from now on; when no
- * files are made, which would step over what was freed
- * originals_end   - help them, and wait until it is done; returns how many. Nothing is forked
- * between the two. NULL is allowed.
+ * originals_begin - take at most `max` of them apart, by helpers that are at it from now on; when
+ * no files are made, which would step over what was freed originals_end   - help them, and wait
+ * until it is done; returns how many. Nothing is forked between the two. NULL is allowed.
  */
 struct purge;
 struct purge *originals_begin(const struct stage_env *env, size_t max);

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,8 +199,8 @@ int main(void)
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(originals_remove__a_package__is_gone_and_held, make_folder,
                                         remove_folder),
-        cmocka_unit_test_setup_teardown(
-            originals_remove__more_files_than_are_held__all_are_gone, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(originals_remove__more_files_than_are_held__all_are_gone,
+                                        make_folder, remove_folder),
     };
     return cmocka_run_group_tests_name("stage/originals", tests, NULL, NULL);
 }
