@@ -217,6 +217,16 @@ class Crash(Killed):
     def test_killed_at_chosen_points_of_the_main_run__ends_as_if_it_had_not_been(self):
         self.at_points(POINTS, ROWS)
 
+    def test_killed_before_the_original_leaves_its_door__one_restart_leaves_nothing_of_it(self):
+        self.need("strace")
+        made = self.house()
+        made.drop("d1", self.files(SMALL_ROWS), target=TARGET)
+        self.assertTrue(self.killed(made, RENAME, "inbox", 1))
+        self.assertIn('.taken-d1"', (made.dir / "trace").read_text())
+        self.assertEqual(os.listdir(made.spool / "inbox"), ["d1"])
+        restart(made)
+        self.assertEqual((os.listdir(made.spool / "inbox"), os.listdir(made.spool / "run/intake")), ([], []))
+
     def test_killed_where_the_extraction_was_made_with_the_count__it_is_made_again(self):
         left = self.at_points(SMALL_POINTS, SMALL_ROWS)
         waits = [name for name, names in left if "pending/d1/extraction.tmp/manifest.json" in names]

@@ -378,8 +378,10 @@ class SideBySide(Case):
         worker, = house.children(daemon.pid, "postroom-extrac")
         os.kill(worker, signal.SIGSTOP)  # it does not just happen to be done
         h.until(lambda: not (h.spool / "run/intake/.taken-a").exists(), "the original removed beside it")
+        h.until(lambda: house.children(daemon.pid) == [worker], "the end of who gave back what it took")
         self.assertEqual(h.place("a"), ["extract"])
-        self.assertEqual(house.children(daemon.pid, "postroom-extrac"), [worker])
+        open_files = [os.readlink(file) for file in pathlib.Path(f"/proc/{daemon.pid}/fd").iterdir()]
+        self.assertEqual([name for name in open_files if "(deleted)" in name and "memfd" not in name], [])
         os.kill(worker, signal.SIGCONT)
         h.until(lambda: h.place("a") == ["outbox"], "handed over")
         self.assertEqual(h.stop(), 0)
