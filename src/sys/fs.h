@@ -53,8 +53,9 @@ enum rc fs_open_dir(int dirfd, const char *name, int *out_fd, struct err *err) M
  */
 enum rc fs_open_door(int dirfd, const char *name, int *out_fd, struct err *err) MUST_CHECK;
 
-/* fs_hold - a descriptor that nothing can be read by: what the file takes is given back when the last
- * one is closed, not when its last name is removed. A link is held itself. As fs_open_beneath */
+/* fs_hold - a descriptor that nothing can be read by: what the file takes is given back when the
+ * last one is closed, not when its last name is removed. A link is held itself. As fs_open_beneath
+ */
 enum rc fs_hold(int dirfd, const char *name, int *out_fd, struct err *err) MUST_CHECK;
 
 /* fs_open_regular - fs_open_beneath for reading of a regular file; RC_PERM when it is none */
