@@ -218,9 +218,9 @@ typedef enum rc audience_take(void *ctx, struct slice payload, bool is_seed, str
 enum rc audience_each(const struct audience *audience, audience_take *take, void *ctx,
                       struct err *err) MUST_CHECK;
 
-/* audience_forget - behind the last audience_each: memory and temporary files of the rows are given
- * back. Of the rest nothing but audience_each is missing afterwards. Cost: about
- * 0.1 s a gigabyte of temporary files; any thread */
+/* audience_forget - behind the last audience_each: what rows held, memory and temporary files, is
+ * given back; everything else can still be asked. In any thread. Cost: about 0.1 s a gigabyte of
+ * temporary files */
 void audience_forget(struct audience *audience);
 
 void audience_free(struct audience *audience);

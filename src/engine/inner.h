@@ -6,6 +6,7 @@
  *     doors.c   inbox and approved: what was dropped
  *     works.c   batches for intake and extract workers
  *     steps.c   what they reported, and what goes out: in groups that share syncs
+ *     originals.c  drops that were taken in, to be removed
  *     proofs.c  workers that make the lists of proofs
  *     feedback.c  outbox/feedback: what came back of messages
  *     sends.c   send workers, and what becomes of them

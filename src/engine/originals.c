@@ -6,8 +6,9 @@
  * begins now asks for. That takes tenths of a second, and is done by the end of a process that
  * holds the files when their names are gone, not by the daemon.
  */
-#include "stage/originals.h"
 #include "engine/inner.h"
+
+#include "stage/originals.h"
 
 enum { AT_ONCE = 256, WAITING_MAX = 50000 };
 

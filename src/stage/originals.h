@@ -41,8 +41,10 @@ void originals_held_release(struct originals_held *held);
 
 /*
  * originals_begin - take at most `max` of them apart, by helpers that are at it from now on; when
- * no files are made, which would step over what was freed originals_end   - help them, and wait
- * until it is done; returns how many. Nothing is forked between the two. NULL is allowed.
+ * no files are made, which would step over what was freed. NULL: no memory
+ *
+ * originals_end - help them, and wait until it is done; returns how many. NULL is allowed. Nothing
+ * is forked between the two
  */
 struct purge;
 struct purge *originals_begin(const struct stage_env *env, size_t max);
